@@ -1,0 +1,579 @@
+//! Pools and the handles that submit to them.
+
+use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ops::Deref, time::Duration};
+
+use super::{
+    Map, MapOptions, MapUnordered, Scope,
+    call::{AnyValue, Applied, Closure, Given, OnlyOk, WithLocal},
+    scope::run_scope,
+};
+use crate::{
+    future::{Future, Refused as RefusedCall, SubmitError},
+    queue::Policy,
+    scheduler::{
+        self, Backend, Config, Initializer, Refused, ShutdownError, ShutdownReport, Stats, Wait,
+        Wanted, Why, Workers,
+    },
+    task::{Keep, Task, allocate, cell, header::Raw},
+};
+
+/// The local value of a backend's workers.
+pub(crate) type LocalOf<B> = <<B as Backend>::Initializer as Initializer>::Local;
+
+/// Submits calls to a pool and keeps nothing open: cheap to clone, one for every component that shares the pool.
+///
+/// Once the pool's owner has gone, or shut it down, submitting is an error.
+///
+/// ```
+/// use concurrent_futures::ThreadPoolExecutor;
+///
+/// let pool = ThreadPoolExecutor::new(2)?;
+/// let handle = pool.handle();
+/// let component = std::thread::spawn(move || handle.spawn(|| 6 * 7)?.result().map_err(Box::<dyn std::error::Error + Send + Sync>::from));
+/// assert_eq!(component.join().unwrap().unwrap(), 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Handle<B: Backend> {
+    pool: scheduler::Pool<B>,
+}
+
+impl<B: Backend> Clone for Handle<B> {
+    fn clone(&self) -> Self {
+        Self {
+            pool: self.pool.clone(),
+        }
+    }
+}
+
+impl<B: Backend> fmt::Debug for Handle<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("stats", &self.stats())
+            .finish()
+    }
+}
+
+/// What a call of a pool without workers keeps alive, so that whoever waits can run the pool's calls.
+struct KeptPool<B: Backend>(scheduler::Pool<B>);
+
+impl<B: Backend> Keep for KeptPool<B> {
+    fn pump(&self) -> Option<bool> {
+        Some(self.0.pump())
+    }
+}
+
+const POOLS_POLICY: Option<Policy> = None;
+const NEVER_BLOCK: Option<Policy> = Some(Policy::Reject);
+/// What `map` does whatever the pool's policy.
+pub(super) const WAIT_FOR_ROOM: Option<Policy> = Some(Policy::Block);
+
+impl<B: Backend> Handle<B> {
+    /// Submits a call and makes its future.
+    ///
+    /// # Safety
+    /// Whatever the call, its output and `keep` borrow outlives the cell, which is freed when it is settled and both its future
+    /// and its queue entry are gone. Both are `Send`.
+    #[inline]
+    pub(super) unsafe fn submit_call<C: Given>(
+        &self,
+        call: C,
+        policy: Option<Policy>,
+    ) -> Result<Future<C::Output>, SubmitError<C::Back>> {
+        if B::WORKERS == Workers::Waiter {
+            let keep = KeptPool(self.pool.clone());
+            // SAFETY: as for this function.
+            unsafe { self.submit_boxed(call, policy, keep) }
+        } else {
+            // SAFETY: as for this function.
+            unsafe { self.submit_boxed(call, policy, ()) }
+        }
+    }
+
+    /// # Safety
+    /// As for [`submit_call`](Self::submit_call).
+    #[inline]
+    unsafe fn submit_boxed<C: Given, K: Keep>(
+        &self,
+        call: C,
+        policy: Option<Policy>,
+        keep: K,
+    ) -> Result<Future<C::Output>, SubmitError<C::Back>> {
+        if let Some(why) = self.pool.refusal() {
+            return Err(refuse(why, call.give_back()));
+        }
+        let wanted = Wanted {
+            policy,
+            needs_local: C::NEEDS_LOCAL,
+        };
+        let raw = allocate::<B::Platform, C, K>(call, Some(self.pool.owner()), keep);
+        // SAFETY: a new cell has a reference for its producer.
+        let task = unsafe { Task::new(raw) };
+        match self.pool.submit(task, raw, wanted) {
+            // SAFETY: a new cell has a reference for its consumer.
+            Ok(()) => Ok(unsafe { Future::new(raw) }),
+            Err(refused) => Err(take_back::<C, K>(raw, refused)),
+        }
+    }
+
+    /// Calls `f(args)` on a worker. The portable form: with a plain function and arguments that can be sent it is the same line
+    /// on every executor.
+    ///
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(1)?;
+    /// assert_eq!(pool.submit(|(b, e)| u64::pow(b, e), (2, 10))?.result()?, 1024);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SubmitError`] with the function and its arguments, if the pool is broken, shut down or full, in this order.
+    ///
+    /// # Cancel behaviour
+    /// The call can be cancelled until a worker starts it.
+    #[inline]
+    pub fn submit<A, R, F>(&self, f: F, args: A) -> Result<Future<R>, SubmitError<(F, A)>>
+    where
+        A: Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(A) -> R + Send + 'static,
+    {
+        // SAFETY: everything is `'static` and `Send`.
+        unsafe { self.submit_call(Applied(f, args, PhantomData::<AnyValue>), POOLS_POLICY) }
+    }
+
+    /// As [`submit`](Self::submit), for functions that return `Result`: an `Err` counts as a failure of the call, as a panic
+    /// does. [`FirstException`](crate::future::ReturnWhen::FirstException), the error hook and a map's stop look at that.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    #[inline]
+    pub fn submit_result<A, T, E, F>(
+        &self,
+        f: F,
+        args: A,
+    ) -> Result<Future<Result<T, E>>, SubmitError<(F, A)>>
+    where
+        A: Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+        F: FnOnce(A) -> Result<T, E> + Send + 'static,
+    {
+        // SAFETY: everything is `'static` and `Send`.
+        unsafe { self.submit_call(Applied(f, args, PhantomData::<OnlyOk>), POOLS_POLICY) }
+    }
+
+    /// As [`submit`](Self::submit), and never waits: a full queue is an error whatever the policy.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    #[inline]
+    pub fn try_submit<A, R, F>(&self, f: F, args: A) -> Result<Future<R>, SubmitError<(F, A)>>
+    where
+        A: Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(A) -> R + Send + 'static,
+    {
+        // SAFETY: everything is `'static` and `Send`.
+        unsafe { self.submit_call(Applied(f, args, PhantomData::<AnyValue>), NEVER_BLOCK) }
+    }
+
+    /// Calls `f` on a worker.
+    ///
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(1)?;
+    /// let words = vec!["six", "times", "seven"];
+    /// assert_eq!(pool.spawn(move || words.join(" "))?.result()?, "six times seven");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SubmitError`] with the closure, if the pool is broken, shut down or full, in this order.
+    ///
+    /// # Cancel behaviour
+    /// The call can be cancelled until a worker starts it.
+    #[inline]
+    pub fn spawn<R, F>(&self, f: F) -> Result<Future<R>, SubmitError<F>>
+    where
+        R: Send + 'static,
+        F: FnOnce() -> R + Send + 'static,
+    {
+        // SAFETY: everything is `'static` and `Send`.
+        unsafe { self.submit_call(Closure(f, PhantomData::<AnyValue>), POOLS_POLICY) }
+    }
+
+    /// As [`spawn`](Self::spawn), for closures that return `Result`: an `Err` counts as a failure, see
+    /// [`submit_result`](Self::submit_result).
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    #[inline]
+    pub fn spawn_result<T, E, F>(&self, f: F) -> Result<Future<Result<T, E>>, SubmitError<F>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: FnOnce() -> Result<T, E> + Send + 'static,
+    {
+        // SAFETY: everything is `'static` and `Send`.
+        unsafe { self.submit_call(Closure(f, PhantomData::<OnlyOk>), POOLS_POLICY) }
+    }
+
+    /// As [`spawn`](Self::spawn), and never waits: a full queue is an error whatever the policy.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    #[inline]
+    pub fn try_spawn<R, F>(&self, f: F) -> Result<Future<R>, SubmitError<F>>
+    where
+        R: Send + 'static,
+        F: FnOnce() -> R + Send + 'static,
+    {
+        // SAFETY: everything is `'static` and `Send`.
+        unsafe { self.submit_call(Closure(f, PhantomData::<AnyValue>), NEVER_BLOCK) }
+    }
+
+    /// Calls `f` on a worker, with the value that the initializer left there.
+    ///
+    /// The value is lent by `&`, never `&mut`: a call that waits for another may run that one on the same stack.
+    ///
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    /// use std::cell::Cell;
+    ///
+    /// let pool = ThreadPoolExecutor::builder()
+    ///     .max_workers(1)
+    ///     .initializer(|| Ok::<_, String>(Cell::new(0)))
+    ///     .build()?;
+    /// for n in 1..=3 {
+    ///     let count = pool.spawn_with(|calls| { calls.set(calls.get() + 1); calls.get() })?;
+    ///     assert_eq!(count.result()?, n);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn). A full queue whose policy is to run the call in the caller is waited for, unless the caller is
+    /// a worker: others have no such value.
+    #[inline]
+    pub fn spawn_with<R, F>(&self, f: F) -> Result<Future<R>, SubmitError<F>>
+    where
+        R: Send + 'static,
+        F: FnOnce(&LocalOf<B>) -> R + Send + 'static,
+    {
+        // SAFETY: everything is `'static` and `Send`; the pool's local value is of just this type.
+        unsafe { self.submit_call(WithLocal(f, PhantomData), POOLS_POLICY) }
+    }
+
+    /// Calls `f` with every item of `input`, and yields the results in the order of the input.
+    ///
+    /// All calls are submitted before this returns, waiting for room if the queue is full. See [`map_with`](Self::map_with) for
+    /// inputs that are large or endless, and for a timeout.
+    ///
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(2)?;
+    /// let squares = pool.map(|n: u32| n * n, [1, 2, 3])?.collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(squares, [1, 4, 9]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SubmitError`] if the pool takes no calls. What was submitted is cancelled then.
+    ///
+    /// # Cancel behaviour
+    /// Dropping the iterator cancels what has not started. An error of one call, too, and it is the last item.
+    pub fn map<A, R, F, I>(
+        &self,
+        f: F,
+        input: I,
+    ) -> Result<Map<B, F, I::IntoIter, R>, SubmitError<()>>
+    where
+        A: Send + 'static,
+        R: Send + 'static,
+        F: Fn(A) -> R + Send + Sync + 'static,
+        I: IntoIterator<Item = A>,
+    {
+        self.map_with(MapOptions::new(), f, input)
+    }
+
+    /// As [`map`](Self::map), with a bound on outstanding calls, a timeout, or going on after errors.
+    ///
+    /// ```
+    /// use concurrent_futures::{MapOptions, ThreadPoolExecutor};
+    ///
+    /// let pool = ThreadPoolExecutor::new(2)?;
+    /// let endless = pool.map_with(MapOptions::new().buffer_size(8), |n: u64| n * n, 1..)?;
+    /// assert_eq!(endless.take(3).collect::<Result<Vec<_>, _>>()?, [1, 4, 9]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    pub fn map_with<A, R, F, I>(
+        &self,
+        options: MapOptions,
+        f: F,
+        input: I,
+    ) -> Result<Map<B, F, I::IntoIter, R>, SubmitError<()>>
+    where
+        A: Send + 'static,
+        R: Send + 'static,
+        F: Fn(A) -> R + Send + Sync + 'static,
+        I: IntoIterator<Item = A>,
+    {
+        Map::any_value(self.clone(), options, f, input.into_iter())
+    }
+
+    /// As [`map`](Self::map), for functions that return `Result`: the first `Err` is yielded, cancels the rest and ends the
+    /// iterator.
+    ///
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(1)?;
+    /// let parsed: Vec<_> = pool.map_result(str::parse::<u8>, ["1", "x", "3"])?.collect();
+    /// assert_eq!(parsed.len(), 2);
+    /// assert!(parsed[1].as_ref().unwrap().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    pub fn map_result<A, T, E, F, I>(
+        &self,
+        f: F,
+        input: I,
+    ) -> Result<Map<B, F, I::IntoIter, Result<T, E>>, SubmitError<()>>
+    where
+        A: Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+        F: Fn(A) -> Result<T, E> + Send + Sync + 'static,
+        I: IntoIterator<Item = A>,
+    {
+        self.map_result_with(MapOptions::new(), f, input)
+    }
+
+    /// As [`map_result`](Self::map_result), with the options of [`map_with`](Self::map_with).
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    pub fn map_result_with<A, T, E, F, I>(
+        &self,
+        options: MapOptions,
+        f: F,
+        input: I,
+    ) -> Result<Map<B, F, I::IntoIter, Result<T, E>>, SubmitError<()>>
+    where
+        A: Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+        F: Fn(A) -> Result<T, E> + Send + Sync + 'static,
+        I: IntoIterator<Item = A>,
+    {
+        Map::only_ok(self.clone(), options, f, input.into_iter())
+    }
+
+    /// As [`map_with`](Self::map_with), and yields the results as they come.
+    ///
+    /// ```
+    /// use concurrent_futures::{MapOptions, ThreadPoolExecutor};
+    ///
+    /// let pool = ThreadPoolExecutor::new(2)?;
+    /// let mut squares = pool.map_unordered(MapOptions::new(), |n: u32| n * n, [1, 2, 3])?.collect::<Result<Vec<_>, _>>()?;
+    /// squares.sort();
+    /// assert_eq!(squares, [1, 4, 9]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    pub fn map_unordered<A, R, F, I>(
+        &self,
+        options: MapOptions,
+        f: F,
+        input: I,
+    ) -> Result<MapUnordered<B, F, I::IntoIter, R>, SubmitError<()>>
+    where
+        A: Send + 'static,
+        R: Send + 'static,
+        F: Fn(A) -> R + Send + Sync + 'static,
+        I: IntoIterator<Item = A>,
+    {
+        MapUnordered::new(self.clone(), options, f, input.into_iter())
+    }
+
+    /// Runs `body` with a scope whose calls may borrow from the caller's stack.
+    ///
+    /// When it returns, also by a panic, every call of the scope is over, and its closure, callbacks and outcome are dropped,
+    /// unless the outcome was taken. On a worker of this pool, calls that nobody has started are run here.
+    ///
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(2)?;
+    /// let text = String::from("to be or not to be");
+    /// let (words, letters) = pool.scope(|s| {
+    ///     let words = s.spawn(|| text.split(' ').count());
+    ///     let letters = s.spawn(|| text.chars().filter(|c| c.is_alphabetic()).count());
+    ///     (words.unwrap().result(), letters.unwrap().result())
+    /// });
+    /// assert_eq!((words?, letters?), (6, 13));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If `body` does, after its calls are over. In a context that must not block.
+    pub fn scope<'env, R>(
+        &self,
+        body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env, B>) -> R,
+    ) -> R {
+        run_scope(self, body)
+    }
+
+    /// A handle that submits to the same pool.
+    #[must_use]
+    pub fn handle(&self) -> Self {
+        self.clone()
+    }
+
+    /// A look at the pool, at this moment.
+    ///
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(3)?;
+    /// assert_eq!((pool.stats().workers, pool.stats().max_workers), (0, 3), "workers start with the first calls");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.pool.stats()
+    }
+
+    /// Takes no more calls. With `cancel_futures`, cancels those that have not started; without, they are run. With `wait`,
+    /// returns when all workers are gone.
+    ///
+    /// Any number of times, from any thread.
+    ///
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(1)?;
+    /// let answer = pool.spawn(|| 42)?;
+    /// pool.shutdown(true, false)?;
+    /// assert_eq!(answer.result()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ShutdownError`] if it was to wait and must not; the pool is closed all the same.
+    pub fn shutdown(
+        &self,
+        wait: bool,
+        cancel_futures: bool,
+    ) -> Result<ShutdownReport, ShutdownError> {
+        let wait = if wait { Wait::Forever } else { Wait::No };
+        self.pool.shutdown(wait, cancel_futures)
+    }
+
+    /// As [`shutdown`](Self::shutdown), waiting for at most `timeout`: the report says what is left then. Without a clock this
+    /// does not wait.
+    ///
+    /// # Errors
+    /// As [`shutdown`](Self::shutdown).
+    pub fn shutdown_timeout(
+        &self,
+        timeout: Duration,
+        cancel_futures: bool,
+    ) -> Result<ShutdownReport, ShutdownError> {
+        self.pool.shutdown(Wait::For(timeout), cancel_futures)
+    }
+
+    pub(super) fn pool(&self) -> &scheduler::Pool<B> {
+        &self.pool
+    }
+}
+
+fn refuse<F>(why: Why, call: F) -> SubmitError<F> {
+    let call = RefusedCall::new(call);
+    match why {
+        Why::Broken(broken) => SubmitError::Broken(broken, call),
+        Why::ShutDown => SubmitError::ShutDown(call),
+        Why::Full => SubmitError::Full(call),
+        Why::NoWorker => SubmitError::NoWorker(call),
+    }
+}
+
+/// Moves a refused call out of its cell, and lets the cell go.
+#[cold]
+fn take_back<C: Given, K: Keep>(raw: Raw, refused: Refused) -> SubmitError<C::Back> {
+    let (why, queued) = match refused {
+        Refused::Back(why, task) => {
+            // SAFETY: the future was never made, so this thread is alone with the cell.
+            let _ = unsafe { task.withdraw() };
+            (why, false)
+        }
+        Refused::Withdrawn(why) => (why, true),
+        Refused::Nothing => unreachable!("there was a call"),
+    };
+    // SAFETY: this thread is alone with the cell, or moved its state away from PENDING.
+    let call = unsafe { cell::Cell::<C, crate::task::Boxed<K>>::take_call(raw) };
+    if !queued {
+        // The queue's reference.
+        raw.release();
+    }
+    raw.release();
+    refuse(why, call.give_back())
+}
+
+/// A pool and the right to end it: dropping it takes no more calls, runs those that wait, and joins the workers.
+///
+/// Everything that a [`Handle`] can do, it can.
+pub struct Pool<B: Backend> {
+    handle: Handle<B>,
+}
+
+impl<B: Backend> Pool<B> {
+    /// A pool without any workers yet.
+    #[must_use]
+    pub fn new(config: Config<B>) -> Self {
+        Self {
+            handle: Handle {
+                pool: scheduler::Pool::new(config),
+            },
+        }
+    }
+
+    /// Takes no more calls, and leaves those that wait to the workers: neither this nor any drop waits for them.
+    pub fn detach(self) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not used, and not dropped, after this.
+        let handle = unsafe { core::ptr::read(&this.handle) };
+        let _ = handle.shutdown(false, false);
+    }
+}
+
+impl<B: Backend> Deref for Pool<B> {
+    type Target = Handle<B>;
+
+    fn deref(&self) -> &Handle<B> {
+        &self.handle
+    }
+}
+
+impl<B: Backend> Drop for Pool<B> {
+    fn drop(&mut self) {
+        // On the pool's own worker, or where waiting is not allowed, the pool is closed and runs out by itself.
+        let _ = self.handle.shutdown(true, false);
+    }
+}
+
+impl<B: Backend> fmt::Debug for Pool<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("stats", &self.stats()).finish()
+    }
+}

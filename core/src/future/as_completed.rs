@@ -1,0 +1,167 @@
+//! Futures in the order in which they are done.
+
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_core::Stream;
+
+use super::{AsFuture, WaitSet};
+use crate::platform::Time;
+
+/// The time was over before all futures were done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout {
+    /// How many were not done.
+    pub pending: usize,
+    /// How many there were.
+    pub total: usize,
+}
+
+impl Timeout {
+    pub(super) const fn new(pending: usize, total: usize) -> Self {
+        Self { pending, total }
+    }
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the time was over with {} of {} calls unfinished; wait again or cancel them",
+            self.pending, self.total
+        )
+    }
+}
+
+impl core::error::Error for Timeout {}
+
+/// Hands the futures back in the order in which they are done, those done already first; each distinct one once.
+///
+/// It is an iterator, which waits, and a [`Stream`], which does not. Dropping it early cancels nothing.
+///
+/// # Panics
+/// `next` does in a context that must not block; use it as a stream there.
+///
+/// ```
+/// use concurrent_futures::{ThreadPoolExecutor, as_completed};
+///
+/// let pool = ThreadPoolExecutor::new(2)?;
+/// let futures = (0..4).map(|n| pool.spawn(move || n)).collect::<Result<Vec<_>, _>>()?;
+/// let mut results = vec![];
+/// for future in as_completed(futures) {
+///     results.push(future.result()?);
+/// }
+/// results.sort();
+/// assert_eq!(results, [0, 1, 2, 3]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn as_completed<I>(futures: I) -> AsCompleted<I::Item>
+where
+    I: IntoIterator,
+    I::Item: AsFuture,
+{
+    let mut set = WaitSet::new();
+    for future in futures {
+        set.insert(future);
+    }
+    AsCompleted { set }
+}
+
+/// As [`as_completed`], for at most `timeout` from this call: after what was done in time, one [`Timeout`] and the end.
+pub fn as_completed_timeout<I>(futures: I, timeout: Duration) -> AsCompletedTimeout<I::Item>
+where
+    I: IntoIterator,
+    I::Item: AsFuture,
+{
+    let AsCompleted { set } = as_completed(futures);
+    AsCompletedTimeout {
+        deadline: set.deadline(timeout).map_or(Until::Poll, |deadline| {
+            deadline.map_or(Until::Never, Until::At)
+        }),
+        total: set.len(),
+        over: false,
+        set,
+    }
+}
+
+/// See [`as_completed`].
+#[derive(Debug)]
+pub struct AsCompleted<F: AsFuture> {
+    set: WaitSet<F>,
+}
+
+impl<F: AsFuture> Iterator for AsCompleted<F> {
+    type Item = F;
+
+    fn next(&mut self) -> Option<F> {
+        self.set.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.set.len(), Some(self.set.len()))
+    }
+}
+
+impl<F: AsFuture> ExactSizeIterator for AsCompleted<F> {}
+
+impl<F: AsFuture> core::iter::FusedIterator for AsCompleted<F> {}
+
+impl<F: AsFuture> Stream for AsCompleted<F> {
+    type Item = F;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<F>> {
+        self.set.poll_next(context)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        Iterator::size_hint(self)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    Never,
+    At(Time),
+    /// There is no clock: only what is done already.
+    Poll,
+}
+
+/// See [`as_completed_timeout`].
+#[derive(Debug)]
+pub struct AsCompletedTimeout<F: AsFuture> {
+    set: WaitSet<F>,
+    deadline: Until,
+    total: usize,
+    over: bool,
+}
+
+impl<F: AsFuture> Iterator for AsCompletedTimeout<F> {
+    type Item = Result<F, Timeout>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let next = match self.deadline {
+            Until::Never => Ok(self.set.next()),
+            Until::At(deadline) => self.set.wait_next(Some(deadline)),
+            Until::Poll => match self.set.try_next() {
+                None if !self.set.is_empty() => Err(self.set.timed_out()),
+                next => Ok(next),
+            },
+        };
+        match next {
+            Ok(future) => future.map(Ok),
+            Err(Timeout { pending, .. }) => {
+                self.over = true;
+                Some(Err(Timeout::new(pending, self.total)))
+            }
+        }
+    }
+}
+
+impl<F: AsFuture> core::iter::FusedIterator for AsCompletedTimeout<F> {}

@@ -1,0 +1,163 @@
+//! Waiting for one call on the calling thread.
+
+use core::{pin::pin, ptr::NonNull};
+
+use super::Hook;
+use crate::{
+    platform::{Current, Owner, Point, Time, WorkerContext},
+    task::{
+        Local, Running,
+        header::Raw,
+        state::Snapshot,
+        waiters::{self, Node, Role},
+    },
+};
+
+/// What to wait for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The outcome may be looked at.
+    Done,
+    /// The outcome may be moved out.
+    Settled,
+}
+
+impl Until {
+    #[inline]
+    pub(crate) fn reached(self, state: Snapshot) -> bool {
+        match self {
+            Self::Done => state.is_done(),
+            Self::Settled => state.is_settled(),
+        }
+    }
+}
+
+/// Why waiting ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotYet {
+    TimedOut,
+    WouldBlock,
+}
+
+/// Waits on the calling thread, until `deadline` at the latest.
+///
+/// Without a deadline a worker of the call's own pool runs the call itself if nobody has started it. On a pool without workers
+/// any caller runs the pool's calls in their order until its own is over.
+pub(crate) fn block(raw: Raw, until: Until, deadline: Option<Time>) -> Result<(), NotYet> {
+    let runtime = raw.runtime();
+    let reached = || until.reached(raw.state().load());
+    if reached() {
+        return Ok(());
+    }
+    if matches!(runtime.current(), Current::MustNotBlock) {
+        return Err(NotYet::WouldBlock);
+    }
+    if deadline.is_none() && claim(raw) && reached() {
+        return Ok(());
+    }
+    if own_context(raw).is_none() {
+        while pump(raw) {
+            if reached() {
+                return Ok(());
+            }
+            if is_over(raw, deadline) {
+                return Err(NotYet::TimedOut);
+            }
+        }
+    }
+    let mut turn = 0;
+    while runtime.relax(turn) {
+        if reached() {
+            return Ok(());
+        }
+        turn += 1;
+    }
+    runtime.point(Point::AboutToWait);
+    park(raw, until, deadline)
+}
+
+fn is_over(raw: Raw, deadline: Option<Time>) -> bool {
+    deadline.is_some_and(|deadline| raw.runtime().now().is_some_and(|now| now >= deadline))
+}
+
+/// Unlinks a node of this frame before the frame goes, also when parking unwinds.
+struct Registered<'a> {
+    raw: Raw,
+    node: &'a Node,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        // SAFETY: under the lock of the call that it was pushed to.
+        self.raw.locked(|| unsafe { waiters::unlink(self.node) });
+    }
+}
+
+#[cold]
+fn park(raw: Raw, until: Until, deadline: Option<Time>) -> Result<(), NotYet> {
+    let runtime = raw.runtime();
+    let waker = runtime.unparker().into_waker();
+    let node = pin!(Node::new(match until {
+        Until::Done => Role::Observer(waker),
+        Until::Settled => Role::Taker(waker),
+    }));
+    let node = node.as_ref().get_ref();
+    let _registered = Registered { raw, node };
+    let listed = raw.locked(|| {
+        let listed = match until {
+            Until::Done => raw.state().list_observer(),
+            Until::Settled => raw.state().list_taker(),
+        };
+        if listed.is_ok() {
+            // SAFETY: under the lock; the node is pinned, and unlinked before its frame goes.
+            unsafe { waiters::push(&raw.header().waiters, NonNull::from(node)) };
+        }
+        listed.is_ok()
+    });
+    while listed && !until.reached(raw.state().load()) {
+        if is_over(raw, deadline) {
+            return Err(NotYet::TimedOut);
+        }
+        runtime.park(deadline);
+    }
+    Ok(())
+}
+
+/// The owner of a call that is in a queue, and the calling worker's context if it is one of that owner's.
+fn own_context<'a>(raw: Raw) -> Option<(&'a Owner, &'a WorkerContext)> {
+    let Current::Worker(context) = raw.runtime().current() else {
+        return None;
+    };
+    // SAFETY: under the lock.
+    let owner = raw.locked(|| unsafe { waiters::end(&raw.header().waiters) }.end_owner())?;
+    // SAFETY: the current context belongs to a frame further out on this stack.
+    let context = unsafe { context.as_ref() }.of(owner.as_ptr())?;
+    // SAFETY: this thread is a worker of that owner, so the pool is alive.
+    Some((unsafe { owner.as_ref() }, context))
+}
+
+/// Runs the call here if it has not started and this is a worker of its pool; says whether it did.
+pub(crate) fn claim(raw: Raw) -> bool {
+    if !raw.state().load().is_pending() {
+        return false;
+    }
+    let Some((owner, context)) = own_context(raw) else {
+        return false;
+    };
+    let Some(local) = context.local() else {
+        return false;
+    };
+    let Some(running) = Running::claim(raw, owner) else {
+        return false;
+    };
+    running
+        .run(Local(local))
+        .finish(Hook::of(owner), &mut || ());
+    true
+}
+
+/// Runs one call of the pool without workers that this call is in; false if there is none.
+pub(crate) fn pump(raw: Raw) -> bool {
+    // SAFETY: whoever waits for a call has a reference.
+    unsafe { (raw.header().vtable.pump)(raw.as_ptr()) }.unwrap_or(false)
+}

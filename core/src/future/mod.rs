@@ -1,0 +1,51 @@
+//! What the caller holds: [`Future`] and [`Promise`], and the ways to wait for one or many.
+
+#[cfg(feature = "alloc")]
+mod as_completed;
+mod block;
+#[cfg(feature = "alloc")]
+mod callback;
+mod cancel;
+mod error;
+mod handle;
+mod hook;
+mod panic;
+#[cfg(feature = "alloc")]
+mod poll;
+mod promise;
+#[cfg(not(cf_model))]
+mod slot;
+#[cfg(feature = "alloc")]
+mod wait;
+#[cfg(feature = "alloc")]
+mod wait_set;
+
+#[cfg(feature = "alloc")]
+pub use as_completed::{
+    AsCompleted, AsCompletedTimeout, Timeout, as_completed, as_completed_timeout,
+};
+pub(crate) use block::{NotYet, Until, block, claim};
+#[cfg(feature = "alloc")]
+pub use callback::Done;
+#[cfg(feature = "alloc")]
+pub(crate) use callback::add_scoped_callback;
+pub use cancel::CancelOnDrop;
+pub use error::{
+    BrokenExecutor, BrokenKind, CancelledBy, InvalidState, Refused, ResultError, SubmitError,
+    TaskError,
+};
+pub use handle::{Future, FutureId, TaskState};
+#[cfg(feature = "alloc")]
+pub use hook::{ErrorHook, HookFn};
+pub use hook::ErrorReport;
+pub(crate) use hook::Hook;
+pub use panic::{Panic, PanicPayload};
+#[cfg(feature = "alloc")]
+pub use promise::promise;
+pub use promise::Promise;
+#[cfg(not(cf_model))]
+pub use slot::{Slot, SlotBusy};
+#[cfg(feature = "alloc")]
+pub use wait::{AsFuture, ReturnWhen, Split, wait};
+#[cfg(feature = "alloc")]
+pub use wait_set::WaitSet;

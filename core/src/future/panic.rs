@@ -1,0 +1,135 @@
+//! A panic as a value.
+
+use core::fmt;
+
+#[cfg(feature = "alloc")]
+use alloc::{
+    borrow::ToOwned,
+    boxed::Box,
+    string::{String, ToString},
+};
+#[cfg(feature = "alloc")]
+use core::any::Any;
+
+#[cfg(feature = "alloc")]
+use super::Refused;
+
+/// What a platform caught: the payload that user code panicked with, and where if it knows.
+#[cfg(feature = "alloc")]
+#[derive(Debug)]
+pub struct PanicPayload {
+    payload: Box<dyn Any + Send>,
+    location: Option<String>,
+}
+
+/// What a platform caught. Without an allocator only the fact.
+#[cfg(not(feature = "alloc"))]
+#[derive(Debug, Default)]
+pub struct PanicPayload(());
+
+impl PanicPayload {
+    /// What `catch_unwind` gave, and the place of the panic if it is known.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn new(payload: Box<dyn Any + Send>, location: Option<String>) -> Self {
+        Self { payload, location }
+    }
+
+    /// The fact that user code panicked.
+    #[cfg(not(feature = "alloc"))]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+#[cfg(feature = "alloc")]
+struct Caught {
+    message: String,
+    location: Option<String>,
+    payload: Refused<Box<dyn Any + Send>>,
+}
+
+/// A panic of a call, a callback or a drop: message, place if known, and the payload itself.
+///
+/// ```
+/// use concurrent_futures::{TaskError, ThreadPoolExecutor};
+///
+/// let pool = ThreadPoolExecutor::new(1)?;
+/// let Err(TaskError::Panicked(panic)) = pool.spawn(|| std::panic::panic_any(7))?.result() else { unreachable!() };
+/// assert_eq!(*panic.into_payload().downcast::<i32>().unwrap(), 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Panic {
+    #[cfg(feature = "alloc")]
+    caught: Box<Caught>,
+    #[cfg(not(feature = "alloc"))]
+    _caught: PanicPayload,
+}
+
+#[cfg(feature = "alloc")]
+impl Panic {
+    /// The message, if the payload is text.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.caught.message
+    }
+
+    /// `file:line:column` of the panic, where the executor was asked to record it.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        self.caught.location.as_deref()
+    }
+
+    /// The payload, to look into or to go on unwinding with (`std::panic::resume_unwind`).
+    #[must_use]
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.caught.payload.into_inner()
+    }
+}
+
+impl From<PanicPayload> for Panic {
+    #[cfg(feature = "alloc")]
+    fn from(caught: PanicPayload) -> Self {
+        let PanicPayload { payload, location } = caught;
+        let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
+            (*text).to_owned()
+        } else if let Some(text) = payload.downcast_ref::<String>() {
+            text.clone()
+        } else {
+            "a payload that is no text".to_string()
+        };
+        Self {
+            caught: Box::new(Caught {
+                message,
+                location,
+                payload: Refused::new(payload),
+            }),
+        }
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn from(caught: PanicPayload) -> Self {
+        Self { _caught: caught }
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("panicked")?;
+        #[cfg(feature = "alloc")]
+        {
+            if let Some(location) = self.location() {
+                write!(f, " at {location}")?;
+            }
+            write!(f, ": {}", self.message())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Panic({self})")
+    }
+}

@@ -1,0 +1,163 @@
+//! Waiting for many futures at once.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+use core::time::Duration;
+
+use super::{Future, Until, WaitSet, block, claim};
+use crate::platform::Time;
+
+/// What [`wait`] and its like take: a future, or something that leads to one.
+pub trait AsFuture {
+    /// What the call returns.
+    type Output;
+
+    /// The future.
+    fn as_future(&self) -> &Future<Self::Output>;
+}
+
+impl<T> AsFuture for Future<T> {
+    type Output = T;
+
+    fn as_future(&self) -> &Self {
+        self
+    }
+}
+
+impl<F: AsFuture> AsFuture for &F {
+    type Output = F::Output;
+
+    fn as_future(&self) -> &Future<F::Output> {
+        (**self).as_future()
+    }
+}
+
+#[cfg(target_has_atomic = "ptr")]
+impl<F: AsFuture> AsFuture for alloc::sync::Arc<F> {
+    type Output = F::Output;
+
+    fn as_future(&self) -> &Future<F::Output> {
+        (**self).as_future()
+    }
+}
+
+/// When [`wait`] returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum ReturnWhen {
+    /// As soon as any is done.
+    FirstCompleted,
+    /// As soon as any has failed, or all are done. A cancelled call did not fail.
+    FirstException,
+    /// When all are done.
+    #[default]
+    AllCompleted,
+}
+
+/// What [`wait`] was given, in two parts, each in the order in which it was given.
+#[derive(Debug)]
+pub struct Split<F> {
+    /// Those that are done.
+    pub done: Vec<F>,
+    /// The others.
+    pub not_done: Vec<F>,
+}
+
+/// Waits for some or all of `futures`, at most for `timeout`, and hands them back by whether they are done.
+///
+/// Takes futures of any executors by value, by reference or in an `Arc`; each distinct one comes back once. A timeout is no
+/// error. Where waiting is not allowed, or there is no clock for the timeout, it returns at once. On a worker of their pool,
+/// futures that nobody has started are run here if there is no timeout.
+///
+/// ```
+/// use concurrent_futures::{ReturnWhen, Split, ThreadPoolExecutor, wait};
+/// use std::time::Duration;
+///
+/// let pool = ThreadPoolExecutor::new(2)?;
+/// let futures = (0..4).map(|n| pool.spawn(move || n)).collect::<Result<Vec<_>, _>>()?;
+/// let Split { done, not_done } = wait(futures, ReturnWhen::AllCompleted, Some(Duration::from_secs(60)));
+/// assert_eq!((done.len(), not_done.len()), (4, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn wait<I>(futures: I, return_when: ReturnWhen, timeout: Option<Duration>) -> Split<I::Item>
+where
+    I: IntoIterator,
+    I::Item: AsFuture,
+{
+    let mut futures: Vec<I::Item> = futures.into_iter().collect();
+    if futures.len() > 1 {
+        let mut seen = BTreeSet::new();
+        futures.retain(|future| seen.insert(future.as_future().id()));
+    }
+    let enough = |future: &I::Item| match return_when {
+        ReturnWhen::FirstCompleted => future.as_future().done(),
+        ReturnWhen::FirstException => future.as_future().failed(),
+        ReturnWhen::AllCompleted => false,
+    };
+    if let Some(first) = futures.first()
+        && !futures.iter().any(enough)
+    {
+        match deadline(first, timeout) {
+            Deadline::Now => {}
+            Deadline::At(time) if return_when == ReturnWhen::AllCompleted => {
+                wait_for_each(&futures, time);
+            }
+            Deadline::At(time) => {
+                let waiting = futures.iter().filter(|future| !future.as_future().done());
+                wait_for_one(waiting, time, enough);
+            }
+        }
+    }
+    let (done, not_done) = futures
+        .into_iter()
+        .partition(|future| future.as_future().done());
+    Split { done, not_done }
+}
+
+enum Deadline {
+    At(Option<Time>),
+    /// There is no clock for the timeout, or waiting is not allowed.
+    Now,
+}
+
+fn deadline<F: AsFuture>(first: &F, timeout: Option<Duration>) -> Deadline {
+    let runtime = first.as_future().raw().runtime();
+    if matches!(runtime.current(), crate::platform::Current::MustNotBlock) {
+        return Deadline::Now;
+    }
+    match timeout {
+        None => Deadline::At(None),
+        Some(timeout) => runtime
+            .deadline(timeout)
+            .map_or(Deadline::Now, Deadline::At),
+    }
+}
+
+/// One after the other: all have to be done anyway, and nothing needs to be registered but with the one.
+fn wait_for_each<F: AsFuture>(futures: &[F], deadline: Option<Time>) {
+    if deadline.is_none() {
+        // All of them first: one that runs elsewhere may be waiting for what only this worker can run.
+        for future in futures {
+            claim(future.as_future().raw());
+        }
+    }
+    for future in futures {
+        if block(future.as_future().raw(), Until::Done, deadline).is_err() {
+            return;
+        }
+    }
+}
+
+fn wait_for_one<'a, F: AsFuture + 'a>(
+    futures: impl Iterator<Item = &'a F>,
+    deadline: Option<Time>,
+    enough: impl Fn(&F) -> bool,
+) {
+    let mut set = WaitSet::new();
+    for future in futures {
+        set.insert(future);
+    }
+    while let Ok(Some(future)) = set.wait_next(deadline) {
+        if enough(future) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where a call to this library comes from.
+
+use core::{cell::Cell, ptr::NonNull};
+
+use crate::sync::{AtomicUsize, Ordering};
+
+/// Who is calling, as the platform knows it.
+#[derive(Clone, Copy, Debug)]
+pub enum Current {
+    /// A worker of some pool: the context it was entered with.
+    Worker(NonNull<WorkerContext>),
+    /// Any other thread.
+    Foreign,
+    /// An interrupt handler, a browser's main thread: whoever must not wait gets an error instead.
+    MustNotBlock,
+}
+
+/// What a worker is while it lives: which pool's, with which worker-local value.
+#[derive(Debug)]
+pub struct WorkerContext {
+    owner: NonNull<Owner>,
+    /// None while the worker-local value is made and dropped.
+    local: Cell<Option<NonNull<()>>>,
+    outer: Option<NonNull<WorkerContext>>,
+}
+
+impl WorkerContext {
+    /// `outer` is the context that the thread was in before, if it was a worker already.
+    pub(crate) fn new(owner: NonNull<Owner>, current: Current) -> Self {
+        let outer = match current {
+            Current::Worker(outer) => Some(outer),
+            Current::Foreign | Current::MustNotBlock => None,
+        };
+        Self {
+            owner,
+            local: Cell::new(None),
+            outer,
+        }
+    }
+
+    /// The worker-local value, of the type that the pool of `owner` knows; without it this worker runs no calls.
+    pub(crate) fn local(&self) -> Option<NonNull<()>> {
+        self.local.get()
+    }
+
+    pub(crate) fn set_local(&self, local: Option<NonNull<()>>) {
+        self.local.set(local);
+    }
+
+    /// This context if it is one of `owner`'s, or the nearest such around it.
+    pub(crate) fn of(&self, owner: *const Owner) -> Option<&Self> {
+        let mut context = self;
+        while !core::ptr::eq(context.owner.as_ptr(), owner) {
+            // SAFETY: an outer context belongs to a frame further out on this very stack.
+            context = unsafe { context.outer?.as_ref() };
+        }
+        Some(context)
+    }
+}
+
+/// The part of a pool that its calls point to: identity, and what a canceller has to tell it.
+///
+/// A call's pointer to its owner may be followed only while the call's entry is in the owner's queue: see the rules in
+/// [`task`](crate::task).
+pub(crate) struct Owner {
+    /// Entries in the queue whose call was cancelled or claimed: they take room, and wait for nothing.
+    husks: AtomicUsize,
+    #[cfg(feature = "alloc")]
+    hook: Option<crate::future::ErrorHook>,
+}
+
+impl core::fmt::Debug for Owner {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Owner").finish_non_exhaustive()
+    }
+}
+
+impl Owner {
+    #[cfg(feature = "alloc")]
+    pub(crate) fn new(hook: Option<crate::future::ErrorHook>) -> Self {
+        Self {
+            husks: AtomicUsize::new(0),
+            hook,
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn hook(&self) -> Option<&crate::future::ErrorHook> {
+        self.hook.as_ref()
+    }
+
+    // Relaxed in all three: a statistic; nothing is published through it.
+    pub(crate) fn husk_made(&self) {
+        self.husks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn husk_passed(&self) {
+        self.husks.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn husks(&self) -> usize {
+        self.husks.load(Ordering::Relaxed)
+    }
+}

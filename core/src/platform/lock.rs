@@ -1,0 +1,122 @@
+//! What guards the short sections that are not worth a lock-free argument.
+
+use crate::sync::UnsafeCell;
+
+/// Mutual exclusion for a few instructions.
+///
+/// The closure form lets a critical section restore what it found. No user code ever runs inside, so `section` neither
+/// panics nor blocks.
+pub trait Lock: Send + Sync + 'static {
+    /// An open lock.
+    #[must_use]
+    fn new() -> Self
+    where
+        Self: Sized;
+
+    /// Runs `section` while no other thread is inside a section of this lock.
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R;
+}
+
+/// Interrupts off (and on several cores whatever the program's `critical-section` implementation adds).
+///
+/// ```
+/// use concurrent_futures_core::platform::{CriticalLock, Lock};
+///
+/// static LOCK: CriticalLock = CriticalLock::new();
+/// # let _ = || {
+/// assert_eq!(LOCK.with(|| 1), 1);
+/// # };
+/// ```
+#[derive(Debug, Default)]
+pub struct CriticalLock(());
+
+impl CriticalLock {
+    /// A lock for a `static`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Lock for CriticalLock {
+    fn new() -> Self {
+        Self(())
+    }
+
+    #[inline]
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
+        critical_section::with(|_| section())
+    }
+}
+
+/// Spins until the other core is done. Only between threads on several cores; never where an interrupt handler can come.
+///
+/// ```
+/// use concurrent_futures_core::platform::{Lock, SpinLock};
+///
+/// static LOCK: SpinLock = SpinLock::new();
+/// assert_eq!(LOCK.with(|| 1), 1);
+/// ```
+#[derive(Debug, Default)]
+pub struct SpinLock(spin::Mutex<()>);
+
+impl SpinLock {
+    /// A lock for a `static`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(spin::Mutex::new(()))
+    }
+}
+
+impl Lock for SpinLock {
+    fn new() -> Self {
+        Self::new()
+    }
+
+    #[inline]
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
+        let _inside = self.0.lock();
+        section()
+    }
+}
+
+/// A value and the lock that guards it.
+///
+/// ```
+/// use concurrent_futures_core::platform::{Locked, SpinLock};
+///
+/// let sum: Locked<SpinLock, u32> = Locked::new(0);
+/// sum.with(|sum| *sum += 2);
+/// assert_eq!(sum.with(|sum| *sum), 2);
+/// ```
+pub struct Locked<L, T> {
+    lock: L,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached only inside the lock, so it is on one thread at a time.
+unsafe impl<L: Lock, T: Send> Sync for Locked<L, T> {}
+// SAFETY: moving the pair moves the value.
+unsafe impl<L: Lock, T: Send> Send for Locked<L, T> {}
+
+impl<L: Lock, T> Locked<L, T> {
+    /// Guards `value`.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self {
+            lock: L::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Runs `section` with the value, alone. `section` must not come back to this lock.
+    #[inline]
+    pub fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
+        self.lock.with(|| {
+            self.value.with_mut(|value| {
+                // SAFETY: inside the lock nobody else has a reference, and `section` does not come back.
+                section(unsafe { &mut *value })
+            })
+        })
+    }
+}

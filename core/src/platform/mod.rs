@@ -1,0 +1,143 @@
+//! What the core needs from where it runs.
+//!
+//! A [`Platform`] says how a thread waits ([`Parker`]), what time it is ([`Clock`]), what a lock is ([`Lock`]), how a panic
+//! is caught and who the caller is ([`Current`]); a [`Spawner`] starts workers. Nothing else in this crate knows whether it
+//! runs on threads of an operating system, on a microcontroller or in a test.
+
+mod current;
+mod erased;
+mod lock;
+mod parker;
+mod spawner;
+
+pub(crate) use current::Owner;
+pub use current::{Current, WorkerContext};
+pub(crate) use erased::{Erased, Runtime, locked};
+pub use lock::{CriticalLock, Lock, Locked, SpinLock};
+pub use parker::{Clock, NoClock, Parker, Time, Unparker, deadline_after};
+#[cfg(feature = "alloc")]
+pub(crate) use spawner::EntryActions;
+pub use spawner::{Entry, SpawnError, Spawner};
+
+use crate::future::PanicPayload;
+
+/// Where calls run: the operations that differ between an operating system, bare metal and a simulator.
+///
+/// All functions are associated, because a thread that waits for a future knows only the future; a platform with state keeps
+/// it in a `static` or in thread-local storage.
+///
+/// # Example
+/// A platform for a program with one thread, where nobody else could ever wake it:
+/// ```
+/// use concurrent_futures_core::platform::*;
+///
+/// struct Single;
+/// struct Never;
+///
+/// impl Parker for Never {
+///     fn unparker(&self) -> Unparker { Unparker::new(core::task::Waker::noop().clone()) }
+///     fn park(&self) { core::hint::spin_loop() }
+///     fn park_until(&self, _: Time) { core::hint::spin_loop() }
+/// }
+///
+/// impl Platform for Single {
+///     type Parker = Never;
+///     type Lock = CriticalLock;
+///     type Clock = NoClock;
+///     fn with_parker<R>(wait: impl FnOnce(&Never) -> R) -> R { wait(&Never) }
+///     fn stripe(_: Stripe, _: usize) -> &'static CriticalLock {
+///         static ALL: CriticalLock = CriticalLock::new();
+///         &ALL
+///     }
+///     fn current() -> Current { Current::Foreign }
+///     fn enter<R>(_: &WorkerContext, life: impl FnOnce() -> R) -> R { life() }
+/// }
+/// ```
+pub trait Platform: Sized + 'static {
+    /// How a thread of this platform waits.
+    type Parker: Parker;
+    /// What guards short sections of the scheduler.
+    type Lock: Lock;
+    /// What time it is; [`NoClock`] where there is none.
+    type Clock: Clock;
+
+    /// Lends the parker of the calling thread.
+    fn with_parker<R>(wait: impl FnOnce(&Self::Parker) -> R) -> R;
+
+    /// The lock that guards the waiters of the thing at `address`.
+    ///
+    /// Any number of addresses may share a lock. A thread that holds one of [`Stripe::Call`] may take one of
+    /// [`Stripe::Set`], never the other way round and never two of a kind, so the two kinds must be different locks
+    /// unless the lock may be taken again by its holder.
+    fn stripe(stripe: Stripe, address: usize) -> &'static Self::Lock;
+
+    /// Runs user code and catches its panic, where the platform can.
+    ///
+    /// The default does not catch: there a panic ends the program, as `panic = "abort"` does.
+    ///
+    /// # Errors
+    /// What the code panicked with.
+    #[inline]
+    fn catch<R>(code: impl FnOnce() -> R) -> Result<R, PanicPayload> {
+        Ok(code())
+    }
+
+    /// Who is calling.
+    fn current() -> Current;
+
+    /// Runs `life` with [`current`](Self::current) answering `Worker(context)` on this thread, and restores it after, also
+    /// when `life` unwinds.
+    fn enter<R>(context: &WorkerContext, life: impl FnOnce() -> R) -> R;
+
+    /// One turn of a bounded busy wait; false says that it is time to park.
+    ///
+    /// `turn` counts from zero. The default never spins.
+    #[inline]
+    fn relax(turn: u32) -> bool {
+        let _ = turn;
+        false
+    }
+
+    /// A step of a protocol: nothing on a real platform, a decision point of a simulator.
+    #[inline(always)]
+    fn point(point: Point) {
+        let _ = point;
+    }
+}
+
+/// Which family of locks [`Platform::stripe`] is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stripe {
+    /// Guards the waiters of one call.
+    Call,
+    /// Guards what of a set of calls is ready; taken inside one of [`Stripe::Call`].
+    Set,
+}
+
+/// The steps between which another thread's step can matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Point {
+    /// A call was pushed, idle workers were not looked for yet.
+    Pushed,
+    /// A worker searched and found nothing, it is not listed as asleep yet.
+    SearchedInVain,
+    /// A worker is listed as asleep and has not looked again.
+    ListedAsleep,
+    /// A worker looked again and is about to park.
+    AboutToPark,
+    /// A call left the queue and is not started.
+    Taken,
+    /// A call has an outcome that is not published.
+    Outcome,
+    /// An outcome is published, nobody was woken yet.
+    Published,
+    /// The queue was full, the producer is not listed as blocked yet.
+    FoundFull,
+    /// A producer is listed as blocked and has not looked again.
+    ListedBlocked,
+    /// A waiter is about to register with a call.
+    AboutToWait,
+    /// A pool was closed, nobody was told yet.
+    Closed,
+}

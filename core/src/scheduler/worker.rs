@@ -1,0 +1,197 @@
+//! A worker's life: initialise, then take, start, run and finish until there is nothing left.
+
+use core::ptr::NonNull;
+
+use super::{Backend, Initializer, Pool};
+use crate::{
+    future::{BrokenExecutor, Panic},
+    platform::{Entry, EntryActions, Platform, WorkerContext},
+    queue::Queue,
+    sync::{Essential, Ordering, Shared, essential},
+    task::{Local, Running, Started, Task},
+};
+
+impl<B: Backend> Pool<B> {
+    const ENTRY: &'static EntryActions = &EntryActions {
+        run: Self::run_entry,
+        abandon: Self::abandon_entry,
+    };
+
+    /// A worker's life, for the spawner. The worker is counted already.
+    pub(super) fn entry(&self) -> Entry {
+        let pool = self.0.clone().into_raw();
+        // SAFETY: both actions take back the share that was just given away.
+        unsafe { Entry::new(Self::ENTRY, pool) }
+    }
+
+    /// # Safety
+    /// `pool` was given away by [`entry`](Self::entry), and is taken back once.
+    unsafe fn run_entry(pool: NonNull<()>) {
+        // SAFETY: as for this function.
+        Self(unsafe { Shared::from_raw(pool) }).live();
+    }
+
+    /// # Safety
+    /// As for [`run_entry`](Self::run_entry).
+    unsafe fn abandon_entry(pool: NonNull<()>) {
+        // SAFETY: as for this function.
+        Self(unsafe { Shared::from_raw(pool) }).not_started();
+    }
+
+    /// One worker, from its first breath to its last.
+    fn live(self) {
+        self.idle.begin();
+        let context = WorkerContext::new(self.owner(), B::Platform::current());
+        B::Platform::enter(&context, || {
+            match self.initialize() {
+                Ok(local) => {
+                    context.set_local(Some(NonNull::from(&local).cast()));
+                    self.work(Local(NonNull::from(&local).cast()));
+                    context.set_local(None);
+                    // Worker-local values are dropped on their worker, before it is counted as gone.
+                    let _ = B::Platform::catch(move || drop(local));
+                }
+                Err(cause) => {
+                    self.break_down(BrokenExecutor::new(B::KIND, cause));
+                    self.stop_searching();
+                }
+            }
+            self.leave();
+        });
+    }
+
+    fn initialize(&self) -> Result<<B::Initializer as Initializer>::Local, alloc::string::String> {
+        match B::Platform::catch(|| self.initializer.init()) {
+            Ok(made) => made.map_err(|cause| alloc::format!("the initializer failed: {cause}")),
+            Err(payload) => {
+                let panic = Panic::from(payload);
+                let cause = alloc::format!("the initializer {panic}");
+                let _ = B::Platform::catch(move || drop(panic));
+                Err(cause)
+            }
+        }
+    }
+
+    /// The loop of a worker that has what it needs. It begins and ends counted as searching, the end taken off.
+    fn work(&self, local: Local) {
+        let mut searching = true;
+        loop {
+            if let Some(task) = self.take() {
+                if searching {
+                    self.stop_searching();
+                }
+                searching = self.run(task, local);
+            } else if !searching {
+                self.idle.search();
+                searching = true;
+            } else if self.spin() {
+            } else if !self.idle.census().is_closed() {
+                self.idle.sleep(|| self.has_work());
+            } else {
+                // SeqCst, inside `found`: a submitter that pushes after the look below sees that the pool is closed.
+                self.stop_searching();
+                if !self.has_work() {
+                    return;
+                }
+                searching = false;
+            }
+        }
+    }
+
+    /// Looks for work for a short while; true if there may be some.
+    fn spin(&self) -> bool {
+        let mut turn = 0;
+        while B::Platform::relax(turn) {
+            if self.has_work() {
+                return true;
+            }
+            turn += 1;
+        }
+        false
+    }
+
+    /// Runs one call. Returns whether the worker is now counted as searching.
+    #[inline]
+    fn run(&self, task: Task, local: Local) -> bool {
+        let Started::Run(running) = task.start(&self.owner) else {
+            return false;
+        };
+        let ran = running.run(local);
+        // Counted before the outcome is out: whoever gets it and submits the next call finds this worker idle.
+        let mut searching = self.queue.is_empty();
+        if searching {
+            self.idle.search();
+        }
+        if self.idle.census().is_closed() {
+            self.ran_since.fetch_add(1, Ordering::Relaxed);
+        }
+        ran.finish(self.hook(), &mut || {
+            // Callbacks may take long; a worker in one is not idle.
+            if core::mem::take(&mut searching) {
+                self.stop_searching();
+            }
+        });
+        searching
+    }
+
+    /// No longer counted as searching; if nobody else is, wakes somebody for what is in the queue.
+    fn stop_searching(&self) {
+        if self.idle.found() && essential(Essential::ChainWake) && self.has_work() {
+            self.rouse();
+        }
+    }
+
+    /// The worker, no longer searching, is gone.
+    fn leave(&self) {
+        self.idle.leave();
+        self.worker_gone();
+    }
+
+    /// A worker that was counted will never live.
+    fn not_started(&self) {
+        self.idle.not_started();
+        if essential(Essential::GrowthLooksAgain) && self.has_work() {
+            self.rescue();
+        }
+        self.worker_gone();
+    }
+
+    /// Runs one call of a pool without workers on the calling thread; false if there is none.
+    pub(crate) fn pump(&self) -> bool {
+        let Some(task) = self.take() else {
+            return false;
+        };
+        self.run_as_worker(task);
+        true
+    }
+
+    /// Runs a call on the calling thread, which is a worker for as long.
+    pub(super) fn run_as_worker(&self, task: Task) {
+        if let Started::Run(running) = task.start(&self.owner) {
+            self.run_started(running);
+        }
+    }
+
+    pub(crate) fn run_started(&self, running: Running) {
+        let context = WorkerContext::new(self.owner(), B::Platform::current());
+        context.set_local(Some(Local::NONE.0));
+        B::Platform::enter(&context, || {
+            let ran = running.run(Local::NONE);
+            if self.idle.census().is_closed() {
+                self.ran_since.fetch_add(1, Ordering::Relaxed);
+            }
+            ran.finish(self.hook(), &mut || ());
+        });
+    }
+
+    /// Puts a call that was taken and not started back, ahead of all others (the last of the four seams).
+    pub(crate) fn give_back(&self, task: Task) {
+        self.returned.with(|returned| {
+            returned.push_front(task);
+            self.returned_len.store(returned.len(), Ordering::Relaxed);
+        });
+        if self.idle.pushed().0 {
+            self.rouse();
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The steps that the lock-free arguments stand on, each of which a model can switch off.
+//!
+//! A proof that no test can break proves nothing: in builds for model checking every essential consults a switch, and
+//! the models show that each removal is found. In every other build [`essential`] is the constant `true`.
+
+/// A step without which a protocol of this crate is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+#[non_exhaustive]
+pub enum Essential {
+    /// The submitter's fence between pushing a call and looking for idle workers.
+    SubmitterFence = 1,
+    /// The worker's fence between listing itself as asleep and looking at the queue again.
+    SleeperFence,
+    /// That second look at the queue.
+    SecondLook,
+    /// The last searcher that finds work wakes another worker for what is left.
+    ChainWake,
+    /// The waker moves the worker it wakes from sleeping to searching; the sleeper does not do it after waking.
+    WakerAccounting,
+    /// Completion keeps its own reference while a waiter is registered.
+    UnfusedCompletion,
+    /// Whoever takes the outcome by value waits for the last callback.
+    TakerWaits,
+    /// A producer looks at the full queue again after it has listed itself as blocked.
+    ProducerSecondLook,
+    /// A producer that leaves although it was woken passes the wake on.
+    ProducerPassesOn,
+    /// When a worker cannot be started, what was skipped on its account is looked at again.
+    GrowthLooksAgain,
+}
+
+/// Whether this step is to be done: always, but in a model that switched it off.
+#[cfg(not(cf_model))]
+#[inline(always)]
+#[must_use]
+pub const fn essential(_: Essential) -> bool {
+    true
+}
+
+#[cfg(cf_model)]
+static OFF: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+
+/// Whether this step is to be done: always, but in a model that switched it off.
+#[cfg(cf_model)]
+#[must_use]
+pub fn essential(step: Essential) -> bool {
+    OFF.load(core::sync::atomic::Ordering::Relaxed) != step as usize
+}
+
+/// Switches one step off for all models of this process, or none.
+#[cfg(cf_model)]
+pub fn switch_off(step: Option<Essential>) {
+    OFF.store(
+        step.map_or(0, |step| step as usize),
+        core::sync::atomic::Ordering::Relaxed,
+    );
+}

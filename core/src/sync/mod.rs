@@ -1,0 +1,68 @@
+//! The only place that names an atomic type.
+//!
+//! Three sources, one interface: `core`'s atomics, the same operations inside critical sections where the target has no
+//! compare-and-swap (or under `--cfg cf_critical`, so that a host can test them), and loom's under `--cfg cf_model`.
+//! Everything else in the crate imports from here and never knows which it got.
+
+#[cfg(any(not(target_has_atomic = "ptr"), cf_critical))]
+mod critical;
+mod essential;
+#[cfg(feature = "alloc")]
+mod shared;
+
+#[cfg(cf_model)]
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicUsize, fence},
+};
+
+#[cfg(all(not(cf_model), target_has_atomic = "ptr", not(cf_critical)))]
+pub(crate) use core::sync::atomic::{AtomicUsize, fence};
+
+#[cfg(all(not(cf_model), any(not(target_has_atomic = "ptr"), cf_critical)))]
+pub(crate) use critical::{AtomicUsize, fence};
+
+#[cfg(not(cf_model))]
+pub(crate) use self::cell::UnsafeCell;
+pub(crate) use core::sync::atomic::Ordering;
+#[cfg(cf_model)]
+pub use essential::switch_off;
+pub use essential::{Essential, essential};
+#[cfg(feature = "alloc")]
+pub use shared::Shared;
+
+/// A value on cache lines of its own, so that writers of its neighbours do not slow its readers.
+///
+/// 128 bytes: adjacent lines are fetched in pairs on x86-64 and are one line on recent 64-bit Arm.
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);
+
+impl<T> core::ops::Deref for Padded<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+#[cfg(not(cf_model))]
+mod cell {
+    /// `core`'s cell behind loom's interface: every access names whether it reads or writes.
+    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(core::cell::UnsafeCell::new(value))
+        }
+
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+            read(self.0.get())
+        }
+
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+            write(self.0.get())
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A reference-counted box on this crate's own atomics, for targets where `alloc::sync::Arc` does not exist.
+
+use alloc::boxed::Box;
+use core::{ops::Deref, ptr::NonNull};
+
+use super::{AtomicUsize, Ordering, fence};
+
+struct Counted<T> {
+    count: AtomicUsize,
+    value: T,
+}
+
+/// Shared ownership of a value: the last clone to go drops it.
+///
+/// What `alloc::sync::Arc` does, without weak references, and available where that is not.
+///
+/// ```
+/// use concurrent_futures_core::sync::Shared;
+///
+/// let first = Shared::new(41);
+/// let second = first.clone();
+/// drop(first);
+/// assert_eq!(*second + 1, 42);
+/// ```
+pub struct Shared<T> {
+    counted: NonNull<Counted<T>>,
+}
+
+// SAFETY: a `Shared` gives out `&T` on every thread that has a clone and drops `T` on any of them, as `Arc` does.
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
+// SAFETY: as above; `&Shared` gives no more than a clone does.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// Moves `value` to the heap.
+    pub fn new(value: T) -> Self {
+        let counted = Box::new(Counted {
+            count: AtomicUsize::new(1),
+            value,
+        });
+        Self {
+            counted: NonNull::from(Box::leak(counted)),
+        }
+    }
+
+    fn counted(&self) -> &Counted<T> {
+        // SAFETY: this clone is counted, so the allocation is alive; it is only ever shared.
+        unsafe { self.counted.as_ref() }
+    }
+
+    /// Gives this clone's count away as a pointer, for [`from_raw`](Self::from_raw).
+    pub(crate) fn into_raw(self) -> NonNull<()> {
+        let counted = self.counted.cast();
+        core::mem::forget(self);
+        counted
+    }
+
+    /// Takes back what [`into_raw`](Self::into_raw) gave away.
+    ///
+    /// # Safety
+    /// `raw` came from `into_raw` of a `Shared<T>` of the same `T`, and is taken back once.
+    pub(crate) unsafe fn from_raw(raw: NonNull<()>) -> Self {
+        Self {
+            counted: raw.cast(),
+        }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        // Relaxed: the clone is made from one that is alive, so nothing is published by counting it.
+        self.counted().count.fetch_add(1, Ordering::Relaxed);
+        Self {
+            counted: self.counted,
+        }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        if self.counted().count.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            // SAFETY: the count came to zero, so no other clone exists, and the fence orders their accesses before this.
+            drop(unsafe { Box::from_raw(self.counted.as_ptr()) });
+        }
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.counted().value
+    }
+}

@@ -1,0 +1,206 @@
+//! The end of a call, where somebody has to be told: two steps, and no user code under the lock.
+//!
+//! 1. The outcome is published: observers and sets are told.
+//! 2. The callbacks run, in the order of their registration. Then the call is settled: takers are woken.
+
+use core::cell::Cell;
+
+use super::{
+    header::Raw,
+    state::{Finish, Snapshot},
+    waiters::{self, Link, Sorted},
+};
+use crate::{
+    future::{CancelledBy, ErrorReport, Hook, Panic, TaskError},
+    platform::Point,
+    sync::{Essential, essential},
+};
+
+impl Raw {
+    /// The outcome is written: publishes it and tells everybody. Gives the caller's reference back if `release`.
+    ///
+    /// `failed` says whether it counts as a failure, `hook` is whom to tell if nobody reads that. `before_callbacks` is called
+    /// if there are callbacks, after step 1.
+    #[inline]
+    pub(crate) fn finish(
+        self,
+        failed: bool,
+        release: bool,
+        hook: Hook<'_>,
+        before_callbacks: &mut dyn FnMut(),
+    ) {
+        self.runtime().point(Point::Outcome);
+        if failed || self.state().finish(release) == Finish::LookAfter {
+            self.finish_and_tell(failed, release, hook, before_callbacks);
+        }
+    }
+
+    #[cold]
+    fn finish_and_tell(
+        self,
+        failed: bool,
+        release: bool,
+        hook: Hook<'_>,
+        before_callbacks: &mut dyn FnMut(),
+    ) {
+        let sorted = Sorted::new();
+        let published = self.locked(|| {
+            let published = self.state().publish(failed);
+            let head = &self.header().waiters;
+            // From here the end of the list is no longer the owner: the pool may be gone before the future.
+            // SAFETY: under the lock; `sorted` lives until `tell` has emptied it.
+            unsafe { sorted.sort(head, |_| hook.keep_for(failed)) };
+            published
+        });
+        let settled = self.tell(published, &sorted, hook, before_callbacks);
+        if settled.is_gone() {
+            self.dispose();
+        }
+        if release && essential(Essential::UnfusedCompletion) {
+            self.release();
+        }
+    }
+
+    /// Finishes a call that was never started, or whose runner has no outcome, with an error.
+    pub(crate) fn fail(self, error: TaskError, release: bool, hook: Hook<'_>) {
+        // SAFETY: the caller is the runner.
+        unsafe { (self.header().vtable.put_error)(self.as_ptr(), error) };
+        self.finish(true, release, hook, &mut || ());
+    }
+
+    /// Cancels the call if it is PENDING; drops it, and tells everybody. The error is what it is instead.
+    pub(crate) fn cancel(self, by: CancelledBy) -> Result<(), Snapshot> {
+        if !self.state().load().is_pending() {
+            return Err(self.state().load());
+        }
+        let sorted = Sorted::new();
+        let hook = self.locked(|| {
+            self.state().cancel(by)?;
+            let head = &self.header().waiters;
+            let mut kept = Hook::NONE.kept();
+            // SAFETY: under the lock; `sorted` lives until `tell` has emptied it.
+            unsafe {
+                sorted.sort(head, |end| {
+                    if let Some(owner) = end.end_owner() {
+                        // SAFETY: the state was PENDING, so the call's entry is in its owner's queue, and whoever passes
+                        // it takes this lock before the owner can be gone.
+                        let owner = owner.as_ref();
+                        owner.husk_made();
+                        kept = Hook::of(owner).kept();
+                    }
+                    Link::END
+                });
+            }
+            Ok(kept)
+        })?;
+        let hook = hook.lend();
+        // SAFETY: this thread moved the state away from PENDING.
+        self.guarded(hook, |panic| ErrorReport::DropPanicked(panic), || unsafe {
+            (self.header().vtable.drop_call)(self.as_ptr());
+        });
+        self.tell(self.state().load(), &sorted, hook, &mut || ());
+        Ok(())
+    }
+
+    /// Both steps of telling. Returns the state in which the call is settled.
+    fn tell(
+        self,
+        published: Snapshot,
+        sorted: &Sorted,
+        hook: Hook<'_>,
+        before_callbacks: &mut dyn FnMut(),
+    ) -> Snapshot {
+        self.runtime().point(Point::Published);
+        self.wake_all(&sorted.observers, hook);
+        let mut settled = published;
+        if published.has_callbacks() {
+            before_callbacks();
+            #[cfg(feature = "alloc")]
+            self.run_callbacks(&sorted.callbacks, hook);
+            settled = self.locked(|| self.state().settle());
+        }
+        self.wake_all(&self.header().waiters, hook);
+        settled
+    }
+
+    /// Pops and tells every node of `chain`, one at a time: a waiter may leave at any moment, under the lock.
+    fn wake_all(self, chain: &Cell<Link>, hook: Hook<'_>) {
+        while let Some(waker) = self.locked(|| {
+            loop {
+                // SAFETY: under the lock.
+                let node = unsafe { waiters::pop(chain) }?;
+                // SAFETY: the node was linked until now, and whoever owns it takes the lock before it goes.
+                if let Some(waker) = unsafe { waiters::tell(node) } {
+                    return Some(waker);
+                }
+            }
+        }) {
+            let mut waker = Some(waker);
+            self.guarded(hook, |panic| ErrorReport::WakerPanicked(panic), || {
+                if let Some(waker) = waker.take() {
+                    waker.wake();
+                }
+            });
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    fn run_callbacks(self, callbacks: &Cell<Link>, hook: Hook<'_>) {
+        // No lock: callbacks are never unregistered, so nobody else knows this chain any more.
+        // SAFETY: the chain is this thread's alone.
+        while let Some(node) = unsafe { waiters::pop(callbacks) } {
+            // SAFETY: a callback's node was boxed when it was registered, and belongs to the list.
+            let node = unsafe { alloc::boxed::Box::from_raw(node.as_ptr()) };
+            if let waiters::Role::Callback(callback) = node.take_role() {
+                self.run_callback(callback, hook);
+            }
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn run_callback(self, callback: waiters::Callback, hook: Hook<'_>) {
+        let mut callback = Some(callback);
+        self.guarded(hook, |panic| ErrorReport::CallbackPanicked(panic), || {
+            if let Some(callback) = callback.take() {
+                callback(self);
+            }
+        });
+    }
+
+    /// Drops the outcome of a settled call whose future is gone, telling the hook of a failure that nobody read.
+    pub(crate) fn dispose(self) {
+        let state = self.state().load();
+        if state.is_cancelled() || state.is_taken() {
+            return;
+        }
+        let hook = self.locked(|| Hook::at(&self.header().waiters));
+        if state.is_unread_failure() {
+            // SAFETY: the state is FINISHED and not TAKEN, and the outcome is this thread's.
+            let error = unsafe { (self.header().vtable.error)(self.as_ptr()) };
+            // SAFETY: the outcome stays where it is until it is dropped below.
+            let error = error.map(|error| unsafe { error.as_ref() });
+            hook.lend().report(self.runtime(), &ErrorReport::Unread(error));
+        }
+        self.state().mark_taken();
+        // SAFETY: the state was settled and not TAKEN, and the right to dispose is this thread's.
+        self.guarded(hook.lend(), |panic| ErrorReport::DropPanicked(panic), || unsafe {
+            (self.header().vtable.drop_outcome)(self.as_ptr());
+        });
+    }
+
+    /// Runs user code; a panic goes to the hook.
+    pub(super) fn guarded(
+        self,
+        hook: Hook<'_>,
+        report: impl for<'a> FnOnce(&'a Panic) -> ErrorReport<'a>,
+        mut code: impl FnMut(),
+    ) {
+        if let Err(payload) = self.runtime().catch(&mut code) {
+            let panic = Panic::from(payload);
+            hook.report(self.runtime(), &report(&panic));
+            // Even the drop of a payload is user code.
+            let mut panic = Some(panic);
+            let _ = self.runtime().catch(&mut || drop(panic.take()));
+        }
+    }
+}

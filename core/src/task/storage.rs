@@ -1,0 +1,53 @@
+//! Cells on the heap.
+
+use alloc::boxed::Box;
+use core::ptr::NonNull;
+
+use super::{
+    Call,
+    cell::{Cell, Storage},
+    header::Raw,
+};
+use crate::platform::{Owner, Platform};
+
+/// A cell in a box of its own: one allocation per call. `K` is what the call keeps alive.
+pub(crate) struct Boxed<K = ()>(K);
+
+/// What a boxed call keeps alive for as long as anybody refers to it.
+pub(crate) trait Keep: 'static {
+    /// As [`Storage::pump`].
+    fn pump(&self) -> Option<bool>;
+}
+
+impl Keep for () {
+    fn pump(&self) -> Option<bool> {
+        None
+    }
+}
+
+impl<C: Call, K: Keep> Storage<C> for Boxed<K> {
+    unsafe fn free(cell: NonNull<Cell<C, Self>>) {
+        // In a model the memory stays, so that a late access is reported instead of being undefined.
+        if cfg!(cf_model) {
+            return;
+        }
+        // SAFETY: it was boxed in `allocate`, and nobody uses it any more.
+        drop(unsafe { Box::from_raw(cell.as_ptr()) });
+    }
+
+    fn pump(&self) -> Option<bool> {
+        self.0.pump()
+    }
+}
+
+/// Puts `call` into a cell on the heap, with one reference for the producer and one for the consumer.
+#[inline]
+pub(crate) fn allocate<P: Platform, C: Call, K: Keep>(
+    call: C,
+    owner: Option<NonNull<Owner>>,
+    keep: K,
+) -> Raw {
+    let cell = Box::leak(Box::new(Cell::new::<P>(call, owner, Boxed(keep))));
+    // SAFETY: the two references that a new cell has are those of whoever asked for it.
+    unsafe { Cell::raw(NonNull::from(cell)) }
+}
