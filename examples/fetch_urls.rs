@@ -14,9 +14,9 @@ use std::time::Duration;
 use concurrent_futures::{Future, ThreadPoolExecutor, as_completed, as_completed_timeout};
 
 /// How long the slow page takes.
-const SLOW: Duration = Duration::from_millis(1500);
+const SLOW: Duration = Duration::from_millis(2500);
 /// How long we are ready to wait at first.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(1000);
 
 type Page = Result<String, ureq::Error>;
 
@@ -25,18 +25,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = ThreadPoolExecutor::new(5)?;
 
     let mut pages = Vec::new();
-    let mut urls = HashMap::new();
+    // Which page each future is for, until it was shown.
+    let mut awaited = HashMap::new();
     for path in ["/news", "/slow", "/missing", "/weather", "/sports"] {
-        let url = format!("http://{server}{path}");
-        let page = pool.submit_result(fetch, url.clone())?;
-        urls.insert(page.id(), path);
+        let page = pool.submit_result(fetch, format!("http://{server}{path}"))?;
+        awaited.insert(page.id(), path);
         pages.push(page);
     }
 
     // By reference: the futures are still ours after the timeout.
     for page in as_completed_timeout(&pages, PATIENCE) {
         match page {
-            Ok(page) => show(urls[&page.id()], page)?,
+            Ok(page) => show(awaited.remove(&page.id()), page)?,
             Err(timeout) => println!(
                 "timeout: {} of {} pages are not here",
                 timeout.pending, timeout.total
@@ -44,9 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    let late = pages.iter().filter(|page| !page.done());
-    for page in as_completed(late) {
-        show(urls[&page.id()], page)?;
+    // By what was shown, not by `done`: a page may have come since the timeout.
+    pages.retain(|page| awaited.contains_key(&page.id()));
+    for page in as_completed(&pages) {
+        show(awaited.remove(&page.id()), page)?;
     }
     Ok(())
 }
@@ -58,7 +59,8 @@ fn fetch(url: String) -> Page {
 }
 
 /// Prints one page, or why there is none. A call that panicked or was cancelled ends the program.
-fn show(path: &str, page: &Future<Page>) -> Result<(), Box<dyn Error>> {
+fn show(path: Option<&str>, page: &Future<Page>) -> Result<(), Box<dyn Error>> {
+    let path = path.ok_or("a future came twice")?;
     match page.result_ref().map_err(ToString::to_string)? {
         Ok(text) => println!("{path}: {} bytes", text.len()),
         Err(ureq::Error::StatusCode(code)) => println!("{path}: the server answers {code}"),

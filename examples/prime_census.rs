@@ -1,6 +1,6 @@
 //! Counts primes with one function for every executor.
 //!
-//! [`census`] says what is to be done, and its caller where: on a pool of threads, or at once in
+//! `census` says what is to be done, and its caller where: on a pool of threads, or at once in
 //! the thread of the caller, which is handy in a test or a debugger.
 
 use std::error::Error;

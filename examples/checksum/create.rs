@@ -52,7 +52,7 @@ fn measure<E: Executor>(executor: &E, paths: Vec<OsString>) -> Result<(), Error>
         .submit(walk::total_bytes, paths)
         .map_err(|error| error.without_inner())?;
     total.add_done_callback(|done| {
-        if let Some(Ok(&bytes)) = done.outcome() {
+        if let Ok(&bytes) = done.outcome() {
             progress::set_total(bytes);
         }
     });

@@ -7,14 +7,14 @@
 //!
 //! What it shows of the library:
 //!
-//! - one function for every executor: all work goes through [`for_each`], which takes any
+//! - one function for every executor: all work goes through `for_each`, which takes any
 //!   [`Executor`];
 //! - [`MapOptions::buffer_size`]: results come in order while a bounded number of calls is
 //!   outstanding, so that a tree of any size passes through;
 //! - a call submitted on the side whose result arrives by a done callback (the total of the
 //!   progress bar);
-//! - Ctrl-C that cancels what has not started through a [handle](ThreadPoolExecutor::handle) and
-//!   lets finish what runs.
+//! - Ctrl-C that cancels what has not started, through a
+//!   [handle](concurrent_futures::ThreadPoolHandle), and lets finish what runs.
 //!
 //! The output is what `sha256sum` prints, byte for byte, odd names included, in the byte order of
 //! the paths below each argument.

@@ -1,7 +1,7 @@
 //! executors: `Executor::execute` on its work-stealing pool, and a `oneshot` channel for the result: two allocations.
 //!
-//! Of the crate's three pools this is the one to beat: the channel pool and the wrapped `threadpool` are at best as fast
-//! in `throughput`, and slower in `multi_producer`. `small_pool` is its variant for up to 32 threads, the fastest one.
+//! Of the crate's three pools this is the one to beat: the channel pool and the wrapped `threadpool` were about as fast
+//! in `throughput`, but slower in `multi_producer` and `round_trip`. `small_pool` is its variant for up to 32 threads.
 
 use executors::Executor;
 use executors::crossbeam_workstealing_pool::{ThreadPool, small_pool};

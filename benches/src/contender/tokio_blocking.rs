@@ -2,11 +2,12 @@
 //! allocation.
 //!
 //! The runtime is the single-threaded one and nobody drives it: spawning and joining blocking calls needs no async
-//! worker, and another idle thread could only slow them down. Results are awaited with `Handle::block_on`, which does
+//! worker, and a multi-threaded runtime was no faster. Results are awaited with `Handle::block_on`, which does
 //! not drive that runtime either. Many results are collected inside one `block_on`, which is cheaper than one each.
 //!
 //! tokio's tasks are large and aligned to cache lines. Where many are alive at once, as in `throughput`, a good part of
-//! its time goes to the operating system for fresh memory; with another allocator than the default it would be less.
+//! its time goes to the operating system for fresh memory: with an allocator told to keep freed memory, it took about half
+//! as long.
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;

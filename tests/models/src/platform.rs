@@ -1,0 +1,210 @@
+//! Loom's threads as a platform of the core, and the pools that the models use.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Wake, Waker},
+    time::Duration,
+};
+
+use concurrent_futures_core::{
+    executor::Pool,
+    platform::{
+        Clock, Current, Entry, Lock, Parker, Platform, SpawnError, Spawner, Stripe, Time, Unparker,
+        WorkerContext,
+    },
+    queue::{Policy, Ring},
+    scheduler::{Backend, Config},
+    task::Task,
+};
+use loom::thread;
+
+/// Threads as loom explores them.
+pub struct Model;
+
+/// A mutex of loom's.
+pub struct ModelLock(loom::sync::Mutex<()>);
+
+impl Lock for ModelLock {
+    fn new() -> Self {
+        Self(loom::sync::Mutex::new(()))
+    }
+
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
+        let _inside = self.0.lock().expect("no section panics");
+        section()
+    }
+}
+
+/// The token of a loom thread.
+pub struct ModelParker;
+
+struct WakeThread(thread::Thread);
+
+impl Wake for WakeThread {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl Parker for ModelParker {
+    fn unparker(&self) -> Unparker {
+        Unparker::new(Waker::from(Arc::new(WakeThread(thread::current()))))
+    }
+
+    fn park(&self) {
+        thread::park();
+    }
+
+    fn park_until(&self, _: Time) {
+        thread::yield_now();
+    }
+}
+
+/// A clock on which every deadline is over.
+pub struct Late;
+
+impl Clock for Late {
+    fn now() -> Option<Time> {
+        Some(Time::from_epoch(Duration::ZERO))
+    }
+}
+
+loom::lazy_static! {
+    static ref CALL: ModelLock = ModelLock::new();
+    static ref SET: ModelLock = ModelLock::new();
+}
+
+loom::thread_local! {
+    static CURRENT: std::cell::Cell<Option<std::ptr::NonNull<WorkerContext>>> = std::cell::Cell::new(None);
+}
+
+impl Platform for Model {
+    type Parker = ModelParker;
+    type Lock = ModelLock;
+    type Clock = Late;
+
+    fn with_parker<R>(wait: impl FnOnce(&ModelParker) -> R) -> R {
+        wait(&ModelParker)
+    }
+
+    fn stripe(stripe: Stripe, _: usize) -> &'static ModelLock {
+        // Loom's statics live as long as one execution, and no execution uses another's.
+        let lock: &ModelLock = match stripe {
+            Stripe::Call => &CALL,
+            Stripe::Set => &SET,
+        };
+        // SAFETY: the lock is used only within the execution that it lives in.
+        unsafe { &*std::ptr::from_ref(lock) }
+    }
+
+    fn current() -> Current {
+        CURRENT.with(|current| current.get().map_or(Current::Foreign, Current::Worker))
+    }
+
+    fn enter<R>(context: &WorkerContext, life: impl FnOnce() -> R) -> R {
+        let outer = CURRENT.with(|current| current.replace(Some(context.into())));
+        let result = life();
+        CURRENT.with(|current| current.set(outer));
+        result
+    }
+}
+
+/// Starts a loom thread per worker, refusing the first few, or keeps the entries and runs none.
+pub struct ModelSpawner {
+    pub started: Arc<AtomicUsize>,
+    refuse: AtomicUsize,
+    hold: bool,
+    /// Loom's statics end with the main thread, so that it has to outlive the workers.
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+}
+
+impl ModelSpawner {
+    pub fn new() -> Self {
+        Self {
+            started: Arc::default(),
+            refuse: AtomicUsize::new(0),
+            hold: false,
+            threads: Mutex::default(),
+        }
+    }
+
+    pub fn refusing(starts: usize) -> Self {
+        Self {
+            refuse: AtomicUsize::new(starts),
+            ..Self::new()
+        }
+    }
+
+    /// Workers that never come: the model takes calls by hand.
+    pub fn holding() -> Self {
+        Self {
+            hold: true,
+            ..Self::new()
+        }
+    }
+}
+
+impl ModelSpawner {
+    /// Not loom's lock: nothing is to be explored here, and no thread is switched inside.
+    fn threads(&self) -> MutexGuard<'_, Vec<thread::JoinHandle<()>>> {
+        self.threads.lock().expect("nothing panics inside")
+    }
+}
+
+impl Spawner for ModelSpawner {
+    fn spawn(&self, entry: Entry) -> Result<(), SpawnError> {
+        if self.hold {
+            self.started.fetch_add(1, Ordering::Relaxed);
+            // Not dropped, so that the pool goes on counting it.
+            std::mem::forget(entry);
+            return Ok(());
+        }
+        if self.refuse.load(Ordering::Relaxed) > 0 {
+            self.refuse.fetch_sub(1, Ordering::Relaxed);
+            // Whoever else submits may do so while the platform makes up its mind.
+            thread::yield_now();
+            return Err(SpawnError::new(entry));
+        }
+        self.started.fetch_add(1, Ordering::Relaxed);
+        let thread = thread::spawn(move || entry.run());
+        self.threads().push(thread);
+        Ok(())
+    }
+
+    fn join(&self) {
+        let threads = std::mem::take(&mut *self.threads());
+        for thread in threads {
+            thread.join().expect("a worker does not panic");
+        }
+    }
+}
+
+/// The parts of a model's pool.
+pub struct ModelBackend;
+
+impl Backend for ModelBackend {
+    type Platform = Model;
+    type Queue = Ring<Task>;
+    type Spawner = ModelSpawner;
+    type Initializer = ();
+}
+
+/// A pool of the real types on loom's threads.
+pub fn pool(
+    max_workers: usize,
+    capacity: usize,
+    policy: Policy,
+    spawner: ModelSpawner,
+) -> Pool<ModelBackend> {
+    Pool::new(Config {
+        max_workers,
+        policy,
+        queue: Ring::new(capacity).expect("a small ring"),
+        spawner,
+        initializer: (),
+        error_hook: None,
+    })
+}
