@@ -1,6 +1,10 @@
 //! Everything about a thread pool that can be chosen.
 
-use std::{fmt, sync::atomic::{AtomicUsize, Ordering}, thread};
+use std::{
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 use concurrent_futures_core::{
     executor::Pool,
@@ -45,16 +49,27 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoWorkers => f.write_str("a thread pool needs at least one worker; ask for 1 or more"),
+            Self::NoWorkers => {
+                f.write_str("a thread pool needs at least one worker; ask for 1 or more")
+            }
             Self::TooManyWorkers { asked, most } => {
-                write!(f, "{asked} workers are more than a pool can count; ask for at most {most}")
+                write!(
+                    f,
+                    "{asked} workers are more than a pool can count; ask for at most {most}"
+                )
             }
             Self::Capacity(error) => fmt::Display::fmt(error, f),
             Self::ThreadName(name) => {
-                write!(f, "the thread name prefix {name:?} contains a NUL byte; leave it out")
+                write!(
+                    f,
+                    "the thread name prefix {name:?} contains a NUL byte; leave it out"
+                )
             }
             Self::StackSize(bytes) => {
-                write!(f, "no thread can have a stack of {bytes} bytes; ask for less")
+                write!(
+                    f,
+                    "no thread can have a stack of {bytes} bytes; ask for less"
+                )
             }
         }
     }
@@ -192,10 +207,7 @@ impl<L: 'static> ThreadPoolBuilder<L> {
 
     /// Whom to tell of what nobody else would see: a failed call whose future was dropped unread, a panic of a callback, a
     /// waker or a drop. Called on the thread that found out; its own panics are swallowed.
-    pub fn error_hook(
-        mut self,
-        hook: impl Fn(&ErrorReport<'_>) + Send + Sync + 'static,
-    ) -> Self {
+    pub fn error_hook(mut self, hook: impl Fn(&ErrorReport<'_>) + Send + Sync + 'static) -> Self {
         self.error_hook = Some(Shared::new(Box::new(hook)));
         self
     }

@@ -42,8 +42,8 @@ pub use concurrent_futures_core::{
     scheduler::{ShutdownError, ShutdownReport, Stats},
     task::Task,
 };
-pub use platform::{StdClock, StdLock, StdPlatform};
 pub use parker::ThreadParker;
+pub use platform::{StdClock, StdLock, StdPlatform};
 pub use spawner::ThreadSpawner;
 pub use thread_pool::{ThreadPoolExecutor, ThreadPoolHandle, Threads, WorkerInit};
 

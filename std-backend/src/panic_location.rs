@@ -19,7 +19,8 @@ pub(crate) fn install() {
         panic::set_hook(Box::new(move |info| {
             if RECORD.get() {
                 let location = info.location().map(ToString::to_string);
-                LOCATION.with(|last| *last.borrow_mut() = location);
+                // A thread that is ending has dropped its place for it.
+                let _ = LOCATION.try_with(|last| *last.borrow_mut() = location);
             }
             next(info);
         }));
@@ -31,10 +32,20 @@ pub(crate) fn record_here(record: bool) {
     RECORD.set(record);
 }
 
+/// What panicked before is over.
+#[inline]
+pub(crate) fn forget() {
+    if RECORD.get() {
+        take();
+    }
+}
+
 /// Takes the location of this thread's last panic, if it was recorded.
 pub(crate) fn take() -> Option<String> {
     if RECORD.get() {
-        LOCATION.with(|last| last.borrow_mut().take())
+        LOCATION
+            .try_with(|last| last.borrow_mut().take())
+            .unwrap_or_default()
     } else {
         None
     }

@@ -42,11 +42,7 @@ thread_local! {
 impl Parker for ThreadParker {
     fn unparker(&self) -> Unparker {
         // A thread that is ending, and has dropped its own, makes another.
-        Unparker::new(
-            WAKER
-                .try_with(Waker::clone)
-                .unwrap_or_else(|_| waker()),
-        )
+        Unparker::new(WAKER.try_with(Waker::clone).unwrap_or_else(|_| waker()))
     }
 
     fn park(&self) {

@@ -29,7 +29,8 @@ impl StdLock {
     }
 }
 
-impl Lock for StdLock {
+// SAFETY: the mutex is held while the section runs.
+unsafe impl Lock for StdLock {
     fn new() -> Self {
         Self::open()
     }
@@ -78,7 +79,9 @@ thread_local! {
     static CURRENT: Cell<Option<NonNull<WorkerContext>>> = const { Cell::new(None) };
 }
 
-impl Platform for StdPlatform {
+// SAFETY: stripes are chosen by address only; `CURRENT` is this thread's, set inside `enter` and restored when it is left; all
+// closures are called once, in place.
+unsafe impl Platform for StdPlatform {
     type Parker = ThreadParker;
     type Lock = StdLock;
     type Clock = StdClock;
@@ -99,6 +102,7 @@ impl Platform for StdPlatform {
 
     #[inline]
     fn catch<R>(code: impl FnOnce() -> R) -> Result<R, PanicPayload> {
+        panic_location::forget();
         // What the code left half-done is dropped with its closure, or seen by nobody but its owner.
         catch_unwind(AssertUnwindSafe(code))
             .map_err(|payload| PanicPayload::new(payload, panic_location::take()))

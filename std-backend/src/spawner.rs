@@ -63,13 +63,12 @@ impl Spawner for ThreadSpawner {
         // The entry stays here in case the thread cannot be started.
         let entry = Arc::new(Mutex::new(Some(entry)));
         let take = |entry: &Mutex<Option<Entry>>| {
-            entry
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take()
+            entry.lock().unwrap_or_else(PoisonError::into_inner).take()
         };
         let record = self.panic_location;
         let spawner = std::ptr::from_ref(self).addr();
+        // Held until the thread is in the list: whoever joins must find it, however soon it ends.
+        let mut threads = self.threads();
         let started = builder.spawn({
             let entry = Arc::clone(&entry);
             move || {
@@ -82,7 +81,6 @@ impl Spawner for ThreadSpawner {
         });
         match started {
             Ok(thread) => {
-                let mut threads = self.threads();
                 threads.started.retain(|thread| !thread.is_finished());
                 threads.started.push(thread);
                 Ok(())

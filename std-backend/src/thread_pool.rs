@@ -19,7 +19,8 @@ use crate::{
 /// The parts of a thread pool whose workers keep an `L`.
 pub struct Threads<L>(PhantomData<fn() -> L>);
 
-impl<L: 'static> Backend for Threads<L> {
+// SAFETY: a thread pool has workers of its own.
+unsafe impl<L: 'static> Backend for Threads<L> {
     type Platform = StdPlatform;
     type Queue = Ring<Task>;
     type Spawner = ThreadSpawner;
@@ -29,17 +30,26 @@ impl<L: 'static> Backend for Threads<L> {
 type Init<L> = dyn Fn() -> Result<L, String> + Send + Sync;
 
 /// What every worker of a thread pool does before its first call.
-pub struct WorkerInit<L>(Box<Init<L>>);
+pub struct WorkerInit<L> {
+    init: Box<Init<L>>,
+    is_trivial: bool,
+}
 
 impl<L> WorkerInit<L> {
     pub(crate) fn new(init: impl Fn() -> Result<L, String> + Send + Sync + 'static) -> Self {
-        Self(Box::new(init))
+        Self {
+            init: Box::new(init),
+            is_trivial: false,
+        }
     }
 }
 
 impl WorkerInit<()> {
     pub(crate) fn nothing() -> Self {
-        Self::new(|| Ok(()))
+        Self {
+            is_trivial: true,
+            ..Self::new(|| Ok(()))
+        }
     }
 }
 
@@ -47,7 +57,11 @@ impl<L: 'static> Initializer for WorkerInit<L> {
     type Local = L;
 
     fn init(&self) -> Result<L, String> {
-        (self.0)()
+        (self.init)()
+    }
+
+    fn is_trivial(&self) -> bool {
+        self.is_trivial
     }
 }
 

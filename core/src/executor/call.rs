@@ -62,7 +62,11 @@ impl<R, F: FnOnce() -> R, J: Judge<R>> Given for Closure<F, J> {
 }
 
 /// A function and its arguments.
-pub(super) struct Applied<F, A, J>(pub(super) F, pub(super) A, pub(super) core::marker::PhantomData<J>);
+pub(super) struct Applied<F, A, J>(
+    pub(super) F,
+    pub(super) A,
+    pub(super) core::marker::PhantomData<J>,
+);
 
 impl<A, R, F: FnOnce(A) -> R, J: Judge<R>> Call for Applied<F, A, J> {
     type Output = R;

@@ -57,13 +57,15 @@ impl<B: Backend> fmt::Debug for Handle<B> {
 struct KeptPool<B: Backend>(scheduler::Pool<B>);
 
 impl<B: Backend> Keep for KeptPool<B> {
-    fn pump(&self) -> Option<bool> {
-        Some(self.0.pump())
+    const IS_PUMPED: bool = true;
+
+    fn pump(&self) -> bool {
+        self.0.pump()
     }
 }
 
 const POOLS_POLICY: Option<Policy> = None;
-const NEVER_BLOCK: Option<Policy> = Some(Policy::Reject);
+pub(super) const NEVER_BLOCK: Option<Policy> = Some(Policy::Reject);
 /// What `map` does whatever the pool's policy.
 pub(super) const WAIT_FOR_ROOM: Option<Policy> = Some(Policy::Block);
 
@@ -426,7 +428,8 @@ impl<B: Backend> Handle<B> {
     /// ```
     ///
     /// # Panics
-    /// If `body` does, after its calls are over. In a context that must not block.
+    /// If `body` does, after its calls are over. In a context that must not block, calls that are not over at the end of the
+    /// scope end the program: nothing else would be sound.
     pub fn scope<'env, R>(
         &self,
         body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env, B>) -> R,
@@ -513,12 +516,10 @@ fn refuse<F>(why: Why, call: F) -> SubmitError<F> {
 fn take_back<C: Given, K: Keep>(raw: Raw, refused: Refused) -> SubmitError<C::Back> {
     let (why, queued) = match refused {
         Refused::Back(why, task) => {
-            // SAFETY: the future was never made, so this thread is alone with the cell.
-            let _ = unsafe { task.withdraw() };
+            task.forget();
             (why, false)
         }
         Refused::Withdrawn(why) => (why, true),
-        Refused::Nothing => unreachable!("there was a call"),
     };
     // SAFETY: this thread is alone with the cell, or moved its state away from PENDING.
     let call = unsafe { cell::Cell::<C, crate::task::Boxed<K>>::take_call(raw) };
@@ -567,13 +568,18 @@ impl<B: Backend> Deref for Pool<B> {
 
 impl<B: Backend> Drop for Pool<B> {
     fn drop(&mut self) {
-        // On the pool's own worker, or where waiting is not allowed, the pool is closed and runs out by itself.
-        let _ = self.handle.shutdown(true, false);
+        // On the pool's own worker, or where waiting is not allowed, the pool is closed and runs out by itself; if it has no
+        // workers, nobody is left to run what waits.
+        if self.handle.shutdown(true, false).is_err() && B::WORKERS == Workers::Waiter {
+            let _ = self.handle.shutdown(false, true);
+        }
     }
 }
 
 impl<B: Backend> fmt::Debug for Pool<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("stats", &self.stats()).finish()
+        f.debug_struct("Pool")
+            .field("stats", &self.stats())
+            .finish()
     }
 }

@@ -5,7 +5,7 @@ use core::{fmt, marker::PhantomData, ops::Deref};
 use super::{Handle, Pool, pump::NoSpawner};
 use crate::{
     platform::Platform,
-    queue::{Policy, Popped, Queue},
+    queue::{Policy, Popped, Queue, TaskQueue},
     scheduler::{Backend, Config, Workers},
     task::Task,
 };
@@ -13,7 +13,8 @@ use crate::{
 /// The parts of an [`InlineExecutor`] on platform `P`.
 pub struct InlineBackend<P>(PhantomData<fn() -> P>);
 
-impl<P: Platform> Backend for InlineBackend<P> {
+// SAFETY: the initializer is `()`, and the queue holds nothing.
+unsafe impl<P: Platform> Backend for InlineBackend<P> {
     type Platform = P;
     type Queue = NoQueue;
     type Spawner = NoSpawner;
@@ -25,6 +26,9 @@ impl<P: Platform> Backend for InlineBackend<P> {
 /// No call ever waits.
 #[derive(Debug)]
 pub struct NoQueue(());
+
+// SAFETY: it holds nothing.
+unsafe impl TaskQueue for NoQueue {}
 
 impl Queue<Task> for NoQueue {
     fn push(&self, task: Task) -> Result<(), Task> {

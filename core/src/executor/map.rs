@@ -9,8 +9,8 @@ use super::{
     handle::WAIT_FOR_ROOM,
 };
 use crate::{
-    future::{Future, SubmitError, TaskError, WaitSet},
-    platform::{Clock, Platform, Time},
+    future::{Future, NotYet, SubmitError, TaskError, Until, WaitSet},
+    platform::{Clock, Deadline, Platform},
     scheduler::Backend,
     sync::Shared,
 };
@@ -101,6 +101,15 @@ impl core::error::Error for MapError {
     }
 }
 
+impl From<NotYet> for MapError {
+    fn from(not_yet: NotYet) -> Self {
+        match not_yet {
+            NotYet::TimedOut => Self::TimedOut,
+            NotYet::WouldBlock => Self::WouldBlock,
+        }
+    }
+}
+
 type Submit<B, F, A, R> = fn(&Handle<B>, &Shared<F>, A) -> Result<Future<R>, SubmitError<()>>;
 
 /// The input side of a map: makes calls of items.
@@ -114,14 +123,6 @@ struct Feed<B: Backend, F, I: Iterator, R> {
     most: usize,
     deadline: Deadline,
     keep_going: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Deadline {
-    Never,
-    At(Time),
-    /// There is no clock: only what is ready already.
-    Now,
 }
 
 fn submit_item<B, F, A, R, J>(
@@ -158,12 +159,9 @@ impl<B: Backend, F, I: Iterator, R> Feed<B, F, I, R> {
             input: Some(input),
             refused: None,
             most: options.buffer_size.unwrap_or(usize::MAX),
-            deadline: options.timeout.map_or(Deadline::Never, |timeout| {
-                now.map_or(Deadline::Now, |now| {
-                    now.checked_add(timeout)
-                        .map_or(Deadline::Never, Deadline::At)
-                })
-            }),
+            deadline: options
+                .timeout
+                .map_or(Deadline::Never, |timeout| Deadline::after(now, timeout)),
             keep_going: options.keep_going,
         }
     }
@@ -195,8 +193,8 @@ impl<B: Backend, F, I: Iterator, R> Feed<B, F, I, R> {
     }
 
     /// Whether this outcome is the last one.
-    fn ends_with(&self, failed: bool) -> bool {
-        failed && !self.keep_going
+    fn ends_with(&self, future: &Future<R>) -> bool {
+        !self.keep_going && (future.failed() || future.cancelled())
     }
 }
 
@@ -285,35 +283,15 @@ impl<B: Backend, F, I: Iterator, R> Iterator for Map<B, F, I, R> {
         let Some(future) = self.pending.pop_front() else {
             return self.feed.refused.take().map(MapError::Refused).map(Err);
         };
-        let waited = match self.feed.deadline {
-            Deadline::Never if future.wait() => Ok(future),
-            Deadline::Never => Err(MapError::WouldBlock),
-            Deadline::At(deadline) => match future.wait_until(deadline) {
-                Ok(()) => Ok(future),
-                Err(_) => {
-                    future.cancel();
-                    Err(MapError::TimedOut)
-                }
-            },
-            Deadline::Now if future.done() => Ok(future),
-            Deadline::Now => {
-                future.cancel();
-                Err(MapError::TimedOut)
-            }
-        };
-        let item = match waited {
-            Ok(future) => {
-                if self.feed.ends_with(future.failed() || future.cancelled()) {
-                    self.end();
-                }
-                future.result().map_err(MapError::Task)
-            }
-            Err(error) => {
-                self.end();
-                Err(error)
-            }
-        };
-        Some(item)
+        if let Err(not_yet) = future.block(Until::Done, self.feed.deadline) {
+            future.cancel();
+            self.end();
+            return Some(Err(not_yet.into()));
+        }
+        if self.feed.ends_with(&future) {
+            self.end();
+        }
+        Some(future.result().map_err(MapError::Task))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -395,20 +373,15 @@ impl<B: Backend, F, I: Iterator, R> Iterator for MapUnordered<B, F, I, R> {
             return None;
         }
         self.fill();
-        let next = match self.feed.deadline {
-            Deadline::Never => Ok(self.pending.next()),
-            Deadline::At(deadline) => self.pending.wait_next(Some(deadline)),
-            Deadline::Now => self.pending.next_timeout(Duration::ZERO),
-        };
-        let future = match next {
+        let future = match self.pending.wait_next(self.feed.deadline) {
             Ok(Some(future)) => future,
             Ok(None) => return self.feed.refused.take().map(MapError::Refused).map(Err),
-            Err(_) => {
+            Err(not_yet) => {
                 self.end();
-                return Some(Err(MapError::TimedOut));
+                return Some(Err(not_yet.into()));
             }
         };
-        if self.feed.ends_with(future.failed() || future.cancelled()) {
+        if self.feed.ends_with(&future) {
             self.end();
         }
         Some(future.result().map_err(MapError::Task))

@@ -6,15 +6,15 @@ use super::{Handle, Pool};
 use crate::{
     future::Future,
     platform::{Entry, Platform, SpawnError, Spawner},
-    queue::{Policy, Queue},
+    queue::{Policy, TaskQueue},
     scheduler::{Backend, Config, Workers},
-    task::Task,
 };
 
 /// The parts of a [`PumpExecutor`] on platform `P` with queue `Q`.
 pub struct PumpBackend<P, Q>(PhantomData<fn() -> (P, Q)>);
 
-impl<P: Platform, Q: Queue<Task>> Backend for PumpBackend<P, Q> {
+// SAFETY: the initializer is `()`; a queue belongs to the executor that it was given to.
+unsafe impl<P: Platform, Q: TaskQueue> Backend for PumpBackend<P, Q> {
     type Platform = P;
     type Queue = Q;
     type Spawner = NoSpawner;
@@ -56,11 +56,11 @@ impl Spawner for NoSpawner {
 /// assert!(!pump.run_one());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct PumpExecutor<P: Platform, Q: Queue<Task>> {
+pub struct PumpExecutor<P: Platform, Q: TaskQueue> {
     pool: Pool<PumpBackend<P, Q>>,
 }
 
-impl<P: Platform, Q: Queue<Task>> PumpExecutor<P, Q> {
+impl<P: Platform, Q: TaskQueue> PumpExecutor<P, Q> {
     /// An empty pool whose calls wait in `queue`.
     #[must_use]
     pub fn new(queue: Q) -> Self {
@@ -101,7 +101,7 @@ impl<P: Platform, Q: Queue<Task>> PumpExecutor<P, Q> {
     }
 }
 
-impl<P: Platform, Q: Queue<Task>> Deref for PumpExecutor<P, Q> {
+impl<P: Platform, Q: TaskQueue> Deref for PumpExecutor<P, Q> {
     type Target = Handle<PumpBackend<P, Q>>;
 
     fn deref(&self) -> &Self::Target {
@@ -109,7 +109,7 @@ impl<P: Platform, Q: Queue<Task>> Deref for PumpExecutor<P, Q> {
     }
 }
 
-impl<P: Platform, Q: Queue<Task>> fmt::Debug for PumpExecutor<P, Q> {
+impl<P: Platform, Q: TaskQueue> fmt::Debug for PumpExecutor<P, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PumpExecutor")
             .field("stats", &self.stats())

@@ -1,20 +1,22 @@
 //! Calls that borrow from the caller's stack.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 use core::{fmt, marker::PhantomData, ops::Deref, time::Duration};
 
 use super::{
     Handle,
     call::{AnyValue, Closure},
-    handle::WAIT_FOR_ROOM,
+    handle::{NEVER_BLOCK, WAIT_FOR_ROOM},
 };
 use crate::{
     future::{
         AsFuture, Done, Future, ResultError, SubmitError, TaskError, Until, add_scoped_callback,
         block, claim,
     },
-    platform::{Locked, Platform},
+    platform::{Deadline, Locked, Platform},
+    queue::Policy,
     scheduler::Backend,
+    sync::{AbortOnUnwind, abort},
     task::header::Raw,
 };
 
@@ -44,25 +46,58 @@ impl<'scope, B: Backend> Scope<'scope, '_, B> {
     /// A full queue is waited for whatever the pool's policy; in a worker of the pool, the call is run here then.
     ///
     /// # Errors
-    /// [`SubmitError`] with the closure if the pool takes no calls.
-    pub fn spawn<R, F>(&'scope self, f: F) -> Result<ScopedFuture<'scope, R>, SubmitError<F>>
+    /// [`SubmitError`] if the pool takes no calls. The closure is dropped, so that the error can leave the scope by `?`;
+    /// [`try_spawn`](Self::try_spawn) hands it back.
+    pub fn spawn<R, F>(&'scope self, f: F) -> Result<ScopedFuture<'scope, R>, SubmitError<()>>
+    where
+        F: FnOnce() -> R + Send + 'scope,
+        R: Send + 'scope,
+    {
+        self.submit(f, WAIT_FOR_ROOM)
+            .map_err(SubmitError::without_inner)
+    }
+
+    /// As [`spawn`](Self::spawn), and never waits: a full queue is an error.
+    ///
+    /// # Errors
+    /// [`SubmitError`] with the closure.
+    pub fn try_spawn<R, F>(&'scope self, f: F) -> Result<ScopedFuture<'scope, R>, SubmitError<F>>
+    where
+        F: FnOnce() -> R + Send + 'scope,
+        R: Send + 'scope,
+    {
+        self.submit(f, NEVER_BLOCK)
+    }
+
+    fn submit<R, F>(
+        &'scope self,
+        f: F,
+        policy: Option<Policy>,
+    ) -> Result<ScopedFuture<'scope, R>, SubmitError<F>>
     where
         F: FnOnce() -> R + Send + 'scope,
         R: Send + 'scope,
     {
         let call = Closure(f, PhantomData::<AnyValue>);
+        // A platform that unwinds here would leave a call in the queue that the scope does not know.
+        let guard = AbortOnUnwind("the platform unwound while a scope submitted a call");
         // SAFETY: everything is `Send`; the scope keeps the call's cell, and before it ends, and with it what the call
         // borrows, it sees to it that the call is over and its closure, callbacks and outcome are dropped.
-        let future = unsafe { self.handle.submit_call(call, WAIT_FOR_ROOM) }?;
-        self.adopt(future.raw());
-        Ok(ScopedFuture {
-            future,
-            scope: PhantomData,
-        })
+        let submitted = unsafe { self.handle.submit_call(call, policy) };
+        let future = submitted.map(|future| {
+            self.adopt(future.raw());
+            ScopedFuture {
+                future,
+                scope: PhantomData,
+            }
+        });
+        guard.disarm();
+        future
     }
 
+    /// Keeps a reference, and from here the right to dispose of the outcome.
     fn adopt(&self, raw: Raw) {
-        raw.state().retain();
+        raw.state().keep();
         let over = self.children.with(|children| {
             children.raws.push(raw);
             if children.raws.len() < children.sweep_at {
@@ -71,52 +106,48 @@ impl<'scope, B: Backend> Scope<'scope, '_, B> {
             let (over, going): (Vec<_>, Vec<_>) = children
                 .raws
                 .drain(..)
-                .partition(|raw| raw.state().load().is_settled_and_taken());
+                .partition(|raw| raw.state().load().is_left_alone());
             children.sweep_at = (going.len() * 2).max(SWEEP);
             children.raws = going;
             over
         });
+        // Nobody else refers to these.
         for raw in over {
+            raw.dispose();
             raw.release();
         }
     }
 
-    /// Waits until every call is over and drops what is left of it, also of those that come meanwhile.
+    /// Waits until every call is over, those included that come meanwhile, and drops what is left of them.
     fn end(&self) {
+        let mut over = VecDeque::new();
         loop {
             let children = self
                 .children
                 .with(|children| core::mem::take(&mut children.raws));
             if children.is_empty() {
-                return;
+                // One at a time: the drop of an outcome may spawn a call that has another one's future.
+                match over.pop_front() {
+                    Some(child) => {
+                        Raw::dispose(child);
+                        child.release();
+                    }
+                    None => return,
+                }
             }
             // All of them first: one that runs elsewhere may be waiting for what only this worker can run.
             for &child in &children {
                 claim(child);
             }
             for child in children {
-                if block(child, Until::Settled, None).is_err() {
+                if block(child, Until::Settled, Deadline::Never).is_err() {
                     // Returning would let the calls use what they borrow after it is gone.
-                    panic_would_block();
+                    abort("a scope in a context that must not block has calls that are not over");
                 }
-                child.dispose();
-                child.release();
+                over.push_back(child);
             }
         }
     }
-}
-
-#[cold]
-fn panic_would_block() -> ! {
-    /// Panicking in a drop while panicking ends the program, which is the only way out that is sound.
-    struct Abort;
-    impl Drop for Abort {
-        fn drop(&mut self) {
-            panic!("a scope in a context that must not block has calls that are not over");
-        }
-    }
-    let _abort = Abort;
-    panic!("a scope in a context that must not block has calls that are not over");
 }
 
 pub(super) fn run_scope<'env, B: Backend, R>(
@@ -127,7 +158,9 @@ pub(super) fn run_scope<'env, B: Backend, R>(
     struct End<'a, 'scope, 'env, B: Backend>(&'a Scope<'scope, 'env, B>);
     impl<B: Backend> Drop for End<'_, '_, '_, B> {
         fn drop(&mut self) {
+            let guard = AbortOnUnwind("the platform unwound while a scope waited for its calls");
             self.0.end();
+            guard.disarm();
         }
     }
     let scope = Scope {

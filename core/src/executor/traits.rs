@@ -6,9 +6,8 @@ use super::{Handle, InlineExecutor, MapError, MapOptions, Pool, PumpExecutor};
 use crate::{
     future::{Future, SubmitError},
     platform::Platform,
-    queue::Queue,
+    queue::TaskQueue,
     scheduler::{Backend, ShutdownError, ShutdownReport},
-    task::Task,
 };
 
 /// What can be an argument or a result on every executor: it can be sent to another thread, and to another process.
@@ -52,7 +51,10 @@ pub trait Executor {
     ///
     /// # Errors
     /// As [`submit`](Self::submit).
-    #[expect(clippy::type_complexity, reason = "the function and its arguments come back as they were given")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "the function and its arguments come back as they were given"
+    )]
     fn submit_result<A: Payload, T: Payload, E: Payload>(
         &self,
         f: fn(A) -> Result<T, E>,
@@ -183,4 +185,4 @@ macro_rules! executor_by_handle {
 
 executor_by_handle!([B: Backend] Pool<B>);
 executor_by_handle!([P: Platform] InlineExecutor<P>);
-executor_by_handle!([P: Platform, Q: Queue<Task>] PumpExecutor<P, Q>);
+executor_by_handle!([P: Platform, Q: TaskQueue] PumpExecutor<P, Q>);

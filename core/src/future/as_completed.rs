@@ -10,7 +10,7 @@ use core::{
 use futures_core::Stream;
 
 use super::{AsFuture, WaitSet};
-use crate::platform::Time;
+use crate::platform::Deadline;
 
 /// The time was over before all futures were done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,8 @@ impl core::error::Error for Timeout {}
 
 /// Hands the futures back in the order in which they are done, those done already first; each distinct one once.
 ///
-/// It is an iterator, which waits, and a [`Stream`], which does not. Dropping it early cancels nothing.
+/// It is an iterator, which waits, and a [`Stream`], which does not: with `StreamExt` in scope write
+/// `StreamExt::next(&mut completed)`, because both have a `next`. Dropping it early cancels nothing.
 ///
 /// # Panics
 /// `next` does in a context that must not block; use it as a stream there.
@@ -79,9 +80,7 @@ where
 {
     let AsCompleted { set } = as_completed(futures);
     AsCompletedTimeout {
-        deadline: set.deadline(timeout).map_or(Until::Poll, |deadline| {
-            deadline.map_or(Until::Never, Until::At)
-        }),
+        deadline: set.deadline(timeout),
         total: set.len(),
         over: false,
         set,
@@ -122,19 +121,11 @@ impl<F: AsFuture> Stream for AsCompleted<F> {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Until {
-    Never,
-    At(Time),
-    /// There is no clock: only what is done already.
-    Poll,
-}
-
 /// See [`as_completed_timeout`].
 #[derive(Debug)]
 pub struct AsCompletedTimeout<F: AsFuture> {
     set: WaitSet<F>,
-    deadline: Until,
+    deadline: Deadline,
     total: usize,
     over: bool,
 }
@@ -146,19 +137,11 @@ impl<F: AsFuture> Iterator for AsCompletedTimeout<F> {
         if self.over {
             return None;
         }
-        let next = match self.deadline {
-            Until::Never => Ok(self.set.next()),
-            Until::At(deadline) => self.set.wait_next(Some(deadline)),
-            Until::Poll => match self.set.try_next() {
-                None if !self.set.is_empty() => Err(self.set.timed_out()),
-                next => Ok(next),
-            },
-        };
-        match next {
+        match self.set.wait_next(self.deadline) {
             Ok(future) => future.map(Ok),
-            Err(Timeout { pending, .. }) => {
+            Err(_) => {
                 self.over = true;
-                Some(Err(Timeout::new(pending, self.total)))
+                Some(Err(Timeout::new(self.set.len(), self.total)))
             }
         }
     }

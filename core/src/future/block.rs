@@ -4,7 +4,7 @@ use core::{pin::pin, ptr::NonNull};
 
 use super::Hook;
 use crate::{
-    platform::{Current, Owner, Point, Time, WorkerContext},
+    platform::{Current, Deadline, Owner, Point, WorkerContext},
     task::{
         Local, Running,
         header::Raw,
@@ -42,27 +42,29 @@ pub(crate) enum NotYet {
 /// Waits on the calling thread, until `deadline` at the latest.
 ///
 /// Without a deadline a worker of the call's own pool runs the call itself if nobody has started it. On a pool without workers
-/// any caller runs the pool's calls in their order until its own is over.
-pub(crate) fn block(raw: Raw, until: Until, deadline: Option<Time>) -> Result<(), NotYet> {
+/// any other caller runs the pool's calls in their order until its own is over.
+pub(crate) fn block(raw: Raw, until: Until, deadline: Deadline) -> Result<(), NotYet> {
     let runtime = raw.runtime();
     let reached = || until.reached(raw.state().load());
     if reached() {
         return Ok(());
     }
-    if matches!(runtime.current(), Current::MustNotBlock) {
+    if deadline == Deadline::Now {
+        return Err(NotYet::TimedOut);
+    }
+    let current = runtime.current();
+    if matches!(current, Current::MustNotBlock) {
         return Err(NotYet::WouldBlock);
     }
-    if deadline.is_none() && claim(raw) && reached() {
+    if deadline == Deadline::Never && claim(raw) && reached() {
         return Ok(());
     }
-    if own_context(raw).is_none() {
-        while pump(raw) {
-            if reached() {
-                return Ok(());
-            }
-            if is_over(raw, deadline) {
-                return Err(NotYet::TimedOut);
-            }
+    while pump(raw) {
+        if reached() {
+            return Ok(());
+        }
+        if deadline.is_over(|| runtime.now()) {
+            return Err(NotYet::TimedOut);
         }
     }
     let mut turn = 0;
@@ -74,10 +76,6 @@ pub(crate) fn block(raw: Raw, until: Until, deadline: Option<Time>) -> Result<()
     }
     runtime.point(Point::AboutToWait);
     park(raw, until, deadline)
-}
-
-fn is_over(raw: Raw, deadline: Option<Time>) -> bool {
-    deadline.is_some_and(|deadline| raw.runtime().now().is_some_and(|now| now >= deadline))
 }
 
 /// Unlinks a node of this frame before the frame goes, also when parking unwinds.
@@ -94,7 +92,7 @@ impl Drop for Registered<'_> {
 }
 
 #[cold]
-fn park(raw: Raw, until: Until, deadline: Option<Time>) -> Result<(), NotYet> {
+fn park(raw: Raw, until: Until, deadline: Deadline) -> Result<(), NotYet> {
     let runtime = raw.runtime();
     let waker = runtime.unparker().into_waker();
     let node = pin!(Node::new(match until {
@@ -115,15 +113,19 @@ fn park(raw: Raw, until: Until, deadline: Option<Time>) -> Result<(), NotYet> {
         listed.is_ok()
     });
     while listed && !until.reached(raw.state().load()) {
-        if is_over(raw, deadline) {
+        if deadline.is_over(|| runtime.now()) {
             return Err(NotYet::TimedOut);
         }
-        runtime.park(deadline);
+        if !pump(raw) {
+            runtime.park(deadline);
+        }
     }
     Ok(())
 }
 
 /// The owner of a call that is in a queue, and the calling worker's context if it is one of that owner's.
+///
+/// `None` of a call that is in no queue any more: its pool may be gone.
 fn own_context<'a>(raw: Raw) -> Option<(&'a Owner, &'a WorkerContext)> {
     let Current::Worker(context) = raw.runtime().current() else {
         return None;
@@ -156,8 +158,13 @@ pub(crate) fn claim(raw: Raw) -> bool {
     true
 }
 
-/// Runs one call of the pool without workers that this call is in; false if there is none.
+/// Runs one call of the pool without workers that this call is in; false if there is none, or this is a call of that pool:
+/// it runs nothing but what it waits for.
 pub(crate) fn pump(raw: Raw) -> bool {
+    let vtable = raw.header().vtable;
+    if !vtable.is_pumped || own_context(raw).is_some() {
+        return false;
+    }
     // SAFETY: whoever waits for a call has a reference.
-    unsafe { (raw.header().vtable.pump)(raw.as_ptr()) }.unwrap_or(false)
+    unsafe { (vtable.pump)(raw.as_ptr()) }
 }

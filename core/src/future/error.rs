@@ -296,7 +296,9 @@ impl<F> SubmitError<F> {
 impl<F> fmt::Debug for SubmitError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Broken(broken, call) => f.debug_tuple("Broken").field(broken).field(call).finish(),
+            Self::Broken(broken, call) => {
+                f.debug_tuple("Broken").field(broken).field(call).finish()
+            }
             Self::ShutDown(call) => f.debug_tuple("ShutDown").field(call).finish(),
             Self::Full(call) => f.debug_tuple("Full").field(call).finish(),
             Self::NoWorker(call) => f.debug_tuple("NoWorker").field(call).finish(),

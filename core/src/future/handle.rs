@@ -10,7 +10,7 @@ use core::{
 
 use super::{CancelOnDrop, CancelledBy, NotYet, ResultError, TaskError, Until, block};
 use crate::{
-    platform::Time,
+    platform::{Deadline, Time},
     task::{
         cell::Outcome,
         header::Raw,
@@ -159,9 +159,13 @@ impl<T> Future<T> {
     /// On a worker of the call's own pool a call that has not started is run here, so that waiting never needs a free worker.
     ///
     /// # Errors
-    /// Why there is no value: [`TaskError`].
+    /// Why there is no value: [`TaskError`]. In a context that must not wait, a call that is not over gives
+    /// [`TaskError::WouldBlock`] and the future is dropped; [`try_result`](Self::try_result) and
+    /// [`result_timeout`](Self::result_timeout) hand it back.
     pub fn result(self) -> Result<T, TaskError> {
-        if !self.snapshot().is_settled() && block(self.raw, Until::Settled, None).is_err() {
+        if !self.snapshot().is_settled()
+            && block(self.raw, Until::Settled, Deadline::Never).is_err()
+        {
             return Err(TaskError::WouldBlock);
         }
         self.take()
@@ -241,27 +245,13 @@ impl<T> Future<T> {
         self.block(Until::Done, self.deadline(timeout)).is_ok()
     }
 
-    #[cfg(feature = "alloc")]
-    pub(crate) fn wait_until(&self, deadline: Time) -> Result<(), NotYet> {
-        block(self.raw, Until::Done, Some(deadline))
+    /// Waits until the call is done.
+    pub(crate) fn block(&self, until: Until, deadline: Deadline) -> Result<(), NotYet> {
+        block(self.raw, until, deadline)
     }
 
     fn deadline(&self, timeout: Duration) -> Deadline {
-        match self.raw.runtime().deadline(timeout) {
-            Some(None) => Deadline::Never,
-            Some(Some(time)) => Deadline::At(time),
-            None => Deadline::Now,
-        }
-    }
-
-    fn block(&self, until: Until, deadline: Deadline) -> Result<(), NotYet> {
-        let deadline = match deadline {
-            Deadline::Never => None,
-            Deadline::At(time) => Some(time),
-            Deadline::Now if until.reached(self.snapshot()) => return Ok(()),
-            Deadline::Now => return Err(NotYet::TimedOut),
-        };
-        block(self.raw, until, deadline)
+        self.raw.runtime().deadline(timeout)
     }
 
     /// Moves the outcome of a settled call out, and gives the reference back.
@@ -289,7 +279,7 @@ impl<T> Future<T> {
             None => {
                 // SAFETY: FINISHED, settled and not TAKEN: the outcome is the future's.
                 let outcome = unsafe { read_outcome(self.raw) };
-                self.raw.state().mark_taken();
+                let _ = self.raw.state().mark_taken();
                 outcome
             }
         }
@@ -305,15 +295,6 @@ impl<T> Future<T> {
             None
         }
     }
-}
-
-/// Until when to wait.
-#[derive(Clone, Copy)]
-enum Deadline {
-    Never,
-    At(Time),
-    /// A timeout where there is no clock.
-    Now,
 }
 
 /// # Safety
@@ -359,7 +340,7 @@ impl<T> Drop for Future<T> {
         match self.raw.state().let_go() {
             LetGo::Released => {}
             LetGo::Settled(state) => {
-                if !state.is_taken() {
+                if !state.is_taken() && !state.is_kept() {
                     self.raw.dispose();
                 }
                 self.raw.release();

@@ -119,7 +119,7 @@ impl<'a> Hook<'a> {
         #[cfg(feature = "alloc")]
         if let Some(hook) = self.hook {
             // A hook that panics has nobody left to tell.
-            let _ = runtime.catch(&mut || hook(report));
+            runtime.quietly(&mut || hook(report));
         }
     }
 }

@@ -35,14 +35,14 @@ pub use error::{
     TaskError,
 };
 pub use handle::{Future, FutureId, TaskState};
-#[cfg(feature = "alloc")]
-pub use hook::{ErrorHook, HookFn};
 pub use hook::ErrorReport;
 pub(crate) use hook::Hook;
+#[cfg(feature = "alloc")]
+pub use hook::{ErrorHook, HookFn};
 pub use panic::{Panic, PanicPayload};
+pub use promise::Promise;
 #[cfg(feature = "alloc")]
 pub use promise::promise;
-pub use promise::Promise;
 #[cfg(not(cf_model))]
 pub use slot::{Slot, SlotBusy};
 #[cfg(feature = "alloc")]

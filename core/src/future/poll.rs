@@ -42,14 +42,15 @@ fn listen(raw: Raw, context: &Context<'_>) -> bool {
         let head = &raw.header().waiters;
         // SAFETY: under the lock.
         match unsafe { waiters::find_await(head) } {
-            // SAFETY: a linked node is alive.
             Some(node) => {
+                // SAFETY: a linked node is alive.
                 let node = unsafe { node.as_ref() };
                 (true, Leftover::Role(node.replace_role(fresh.take_role())))
             }
             None => {
+                let node = NonNull::from(Box::leak(fresh));
                 // SAFETY: under the lock; a boxed node stays where it is, and is freed by whoever unlinks it.
-                unsafe { waiters::push(head, NonNull::from(Box::leak(fresh))) };
+                unsafe { waiters::push(head, node) };
                 (true, Leftover::Nothing)
             }
         }
@@ -74,8 +75,10 @@ pub(super) fn forget_waker(raw: Raw) {
     let node = raw.locked(|| {
         // SAFETY: under the lock.
         let node = unsafe { waiters::find_await(&raw.header().waiters) }?;
-        // SAFETY: under the lock; a linked node is alive.
-        unsafe { waiters::unlink(node.as_ref()) };
+        // SAFETY: a linked node is alive.
+        let linked = unsafe { node.as_ref() };
+        // SAFETY: under the lock.
+        unsafe { waiters::unlink(linked) };
         Some(node)
     });
     if let Some(node) = node {

@@ -3,12 +3,7 @@
 use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
 
 use super::{Hook, InvalidState, TaskError};
-use crate::task::{
-    Call, Local,
-    cell::Outcome,
-    header::Raw,
-    state::Start,
-};
+use crate::task::{Call, Local, cell::Outcome, header::Raw, state::Start};
 #[cfg(feature = "alloc")]
 use crate::{future::Future, platform::Platform};
 
@@ -98,9 +93,7 @@ impl<T> Promise<T> {
         if !self.start() {
             return Err(InvalidState::new(error));
         }
-        ManuallyDrop::new(self)
-            .raw
-            .fail(error, true, Hook::NONE);
+        ManuallyDrop::new(self).raw.fail(error, true, Hook::NONE);
         Ok(())
     }
 }

@@ -2,10 +2,7 @@
 
 use core::{fmt, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
-use super::{
-    Future, Promise,
-    promise::Promised,
-};
+use super::{Future, Promise, promise::Promised};
 use crate::{
     platform::Platform,
     sync::{AtomicUsize, Ordering, UnsafeCell},
@@ -80,11 +77,7 @@ impl<T: Send> Slot<T> {
         self.busy
             .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
             .map_err(|_| SlotBusy)?;
-        let cell = Cell::new::<P>(
-            Promised(PhantomData),
-            None,
-            InSlot { busy: &self.busy },
-        );
+        let cell = Cell::new::<P>(Promised(PhantomData), None, InSlot { busy: &self.busy });
         let cell = self.cell.with_mut(|place| {
             // SAFETY: `busy` was 0 and is 1 now, by this thread: the place is unused, and it is this thread's.
             let place = unsafe { &mut *place };

@@ -3,8 +3,8 @@
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::time::Duration;
 
-use super::{Future, Until, WaitSet, block, claim};
-use crate::platform::Time;
+use super::{Future, Until, WaitSet, claim};
+use crate::platform::{Current, Deadline};
 
 /// What [`wait`] and its like take: a future, or something that leads to one.
 pub trait AsFuture {
@@ -95,15 +95,17 @@ where
     if let Some(first) = futures.first()
         && !futures.iter().any(enough)
     {
-        match deadline(first, timeout) {
-            Deadline::Now => {}
-            Deadline::At(time) if return_when == ReturnWhen::AllCompleted => {
-                wait_for_each(&futures, time);
-            }
-            Deadline::At(time) => {
-                let waiting = futures.iter().filter(|future| !future.as_future().done());
-                wait_for_one(waiting, time, enough);
-            }
+        let runtime = first.as_future().raw().runtime();
+        let deadline = match timeout {
+            _ if matches!(runtime.current(), Current::MustNotBlock) => Deadline::Now,
+            Some(timeout) => runtime.deadline(timeout),
+            None => Deadline::Never,
+        };
+        if return_when == ReturnWhen::AllCompleted {
+            wait_for_each(&futures, deadline);
+        } else {
+            let waiting = futures.iter().filter(|future| !future.as_future().done());
+            wait_for_one(waiting, deadline, enough);
         }
     }
     let (done, not_done) = futures
@@ -112,35 +114,17 @@ where
     Split { done, not_done }
 }
 
-enum Deadline {
-    At(Option<Time>),
-    /// There is no clock for the timeout, or waiting is not allowed.
-    Now,
-}
-
-fn deadline<F: AsFuture>(first: &F, timeout: Option<Duration>) -> Deadline {
-    let runtime = first.as_future().raw().runtime();
-    if matches!(runtime.current(), crate::platform::Current::MustNotBlock) {
-        return Deadline::Now;
-    }
-    match timeout {
-        None => Deadline::At(None),
-        Some(timeout) => runtime
-            .deadline(timeout)
-            .map_or(Deadline::Now, Deadline::At),
-    }
-}
-
 /// One after the other: all have to be done anyway, and nothing needs to be registered but with the one.
-fn wait_for_each<F: AsFuture>(futures: &[F], deadline: Option<Time>) {
-    if deadline.is_none() {
+fn wait_for_each<F: AsFuture>(futures: &[F], deadline: Deadline) {
+    if deadline == Deadline::Never {
         // All of them first: one that runs elsewhere may be waiting for what only this worker can run.
         for future in futures {
             claim(future.as_future().raw());
         }
     }
     for future in futures {
-        if block(future.as_future().raw(), Until::Done, deadline).is_err() {
+        let future = future.as_future();
+        if future.block(Until::Done, deadline).is_err() {
             return;
         }
     }
@@ -148,7 +132,7 @@ fn wait_for_each<F: AsFuture>(futures: &[F], deadline: Option<Time>) {
 
 fn wait_for_one<'a, F: AsFuture + 'a>(
     futures: impl Iterator<Item = &'a F>,
-    deadline: Option<Time>,
+    deadline: Deadline,
     enough: impl Fn(&F) -> bool,
 ) {
     let mut set = WaitSet::new();

@@ -1,6 +1,9 @@
 //! Many futures, each reported once when it is done.
 
-use alloc::{boxed::Box, collections::{BTreeMap, BTreeSet}};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+};
 use core::{
     cell::{Cell, UnsafeCell},
     fmt,
@@ -9,71 +12,112 @@ use core::{
     time::Duration,
 };
 
-use super::{AsFuture, FutureId, Timeout, block::claim, block::pump};
+use super::{
+    AsFuture, FutureId, NotYet, Timeout,
+    block::{claim, pump},
+};
 use crate::{
-    platform::{Current, Runtime, Stripe, Time, locked},
+    platform::{Current, Deadline, Runtime, Stripe, locked},
     task::{
         header::Raw,
-        waiters::{self, Node, Role},
+        waiters::{self, MemberActions, Node, Role, Told},
     },
 };
 
-/// What the members' nodes and the waiting side share, under the lock for its address.
+/// What the members' nodes and the waiting side share. On the heap, reached by pointer, and borrowed under the lock for its
+/// address only: the set may be gone as soon as the lock is left.
 struct Board {
     /// Members that are done, in the order in which they were.
     first: Cell<Option<NonNull<Member>>>,
     last: Cell<Option<NonNull<Member>>>,
-    /// Who waits for the next one.
+    /// Who waits for the next one, and whether that is an async task.
     waker: Cell<Option<Waker>>,
-    /// Of the first future that was inserted; the same for the board's whole life.
+    of_user: Cell<bool>,
+}
+
+/// A board and the platform whose lock guards it: that of the first future that was inserted.
+#[derive(Clone, Copy)]
+struct BoardRef {
+    board: NonNull<Board>,
     runtime: &'static dyn Runtime,
 }
 
-impl Board {
-    fn locked<R>(&self, section: impl FnOnce() -> R) -> R {
-        locked(
-            self.runtime,
-            Stripe::Set,
-            core::ptr::from_ref(self).addr(),
-            section,
-        )
+impl BoardRef {
+    fn new(runtime: &'static dyn Runtime) -> Self {
+        let board = Box::leak(Box::new(Board {
+            first: Cell::new(None),
+            last: Cell::new(None),
+            waker: Cell::new(None),
+            of_user: Cell::new(false),
+        }));
+        Self {
+            board: NonNull::from(board),
+            runtime,
+        }
+    }
+
+    fn locked<R>(self, section: impl FnOnce(&Board) -> R) -> R {
+        let address = self.board.addr().get();
+        locked(self.runtime, Stripe::Set, address, || {
+            // SAFETY: the set frees the board after all its members were unlinked or taken off, under locks that order
+            // both with this.
+            section(unsafe { self.board.as_ref() })
+        })
     }
 
     /// Adds a member that is done; gives whom to wake.
-    fn add(&self, member: NonNull<Member>) -> Option<Waker> {
-        self.locked(|| {
-            match self.last.replace(Some(member)) {
+    fn add(self, member: NonNull<Member>) -> Option<Told> {
+        self.locked(|board| {
+            match board.last.replace(Some(member)) {
                 // SAFETY: a member on the board is alive until it is taken off.
                 Some(last) => unsafe { last.as_ref() }.next.set(Some(member)),
-                None => self.first.set(Some(member)),
+                None => board.first.set(Some(member)),
             }
-            self.waker.take()
+            board.waker.take().map(|waker| Told {
+                waker,
+                of_user: board.of_user.get(),
+            })
         })
     }
 
     /// Takes the first member off.
-    fn take(&self) -> Option<NonNull<Member>> {
-        self.locked(|| {
-            let first = self.first.get()?;
+    fn take(self) -> Option<NonNull<Member>> {
+        self.locked(|board| {
+            let first = board.first.get()?;
             // SAFETY: a member on the board is alive.
             let next = unsafe { first.as_ref() }.next.get();
-            self.first.set(next);
+            board.first.set(next);
             if next.is_none() {
-                self.last.set(None);
+                board.last.set(None);
             }
             Some(first)
         })
     }
 
-    /// Has `waker` woken for the next member, unless there is one already: then it comes back.
-    fn listen(&self, waker: Waker) -> Result<(), Waker> {
-        let old = self.locked(|| match self.first.get() {
-            Some(_) => Err(waker),
-            None => Ok(self.waker.replace(Some(waker))),
-        })?;
-        // Dropped outside the lock.
-        drop(old);
-        Ok(())
+    /// Has `waker` woken for the next member; false if there is one already.
+    fn listen(self, waker: Waker, of_user: bool) -> bool {
+        // What is not needed, or was there before, is dropped outside the lock.
+        let (listening, _dropped) = self.locked(|board| match board.first.get() {
+            Some(_) => (false, Some(waker)),
+            None => {
+                board.of_user.set(of_user);
+                (true, board.waker.replace(Some(waker)))
+            }
+        });
+        listening
+    }
+
+    /// A thread that waits is to look again.
+    fn nudge(self) {
+        self.locked(|board| {
+            let waker = board.waker.take();
+            if !board.of_user.get()
+                && let Some(waker) = &waker
+            {
+                waker.wake_by_ref();
+            }
+            board.waker.set(waker);
+        });
     }
 }
 
@@ -81,27 +125,68 @@ impl Board {
 #[repr(C)]
 struct Member {
     node: Node,
-    board: NonNull<Board>,
+    board: BoardRef,
     next: Cell<Option<NonNull<Self>>>,
     index: usize,
+    /// With a reference of the member's own: whatever the set was given may lead elsewhere the next time it is asked.
+    raw: Raw,
 }
+
+static ACTIONS: MemberActions = MemberActions { tell, nudge };
 
 /// The node of a member is told that its call is done.
 ///
 /// # Safety
 /// `node` is that of a [`Member`], and this is under the lock of its call.
-unsafe fn tell(node: NonNull<Node>) -> Option<Waker> {
+unsafe fn tell(node: NonNull<Node>) -> Option<Told> {
     let member = node.cast::<Member>();
-    // SAFETY: a set unlinks its members under this lock before it goes, so member and board are alive.
-    let board = unsafe { member.as_ref().board.as_ref() };
+    // SAFETY: a set unlinks its members under this lock before it goes, so the member is alive.
+    let board = unsafe { member.as_ref() }.board;
     board.add(member)
+}
+
+/// Whoever waits for the set looks again.
+///
+/// # Safety
+/// As for [`tell`].
+unsafe fn nudge(node: NonNull<Node>) {
+    // SAFETY: as for `tell`.
+    unsafe { node.cast::<Member>().as_ref() }.board.nudge();
+}
+
+/// A member in its box, which other threads reach by pointer.
+struct Registered(Box<UnsafeCell<Member>>);
+
+impl Registered {
+    fn pointer(&self) -> NonNull<Member> {
+        NonNull::from(&*self.0).cast()
+    }
+
+    fn raw(&self) -> Raw {
+        // SAFETY: the member is alive, and this field never changes.
+        unsafe { self.pointer().as_ref() }.raw
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let raw = self.raw();
+        let node = self.pointer().cast::<Node>();
+        raw.locked(|| {
+            // SAFETY: the member is alive.
+            let node = unsafe { node.as_ref() };
+            // SAFETY: under the lock of the call that it was pushed to.
+            unsafe { waiters::unlink(node) }
+        });
+        raw.release();
+    }
 }
 
 /// Futures of any executors, each handed back once, when it is done: those done at insertion first, then in the order in
 /// which they finish.
 ///
-/// Every future keeps one registration for its time in the set, so getting `n` of them out costs O(n) in total. Dropping the
-/// set cancels nothing and leaves nothing registered.
+/// Every future keeps one registration for its time in the set, so getting `n` of them out costs O(n log n) in total, and no
+/// more than one look at each. Dropping the set cancels nothing and leaves nothing registered.
 ///
 /// ```
 /// use concurrent_futures::{ThreadPoolExecutor, WaitSet};
@@ -119,18 +204,20 @@ unsafe fn tell(node: NonNull<Node>) -> Option<Waker> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct WaitSet<F: AsFuture> {
-    /// By the order of insertion.
-    members: BTreeMap<usize, (F, Box<UnsafeCell<Member>>)>,
+    /// By the order of insertion. Registrations before futures: they go first.
+    members: BTreeMap<usize, (Registered, F)>,
     ids: BTreeSet<FutureId>,
     inserted: usize,
-    /// Every member before this one was claimed, or need not be.
-    unclaimed: usize,
-    board: Option<Box<Board>>,
+    /// The worker that claims, and before which member it has looked at all.
+    claimed: (usize, usize),
+    /// Members of pools that their waiters run.
+    pumped: usize,
+    board: Option<BoardRef>,
 }
 
 // SAFETY: the set's own pointers go to boxes that it owns and that are shared with completing threads under locks only.
 unsafe impl<F: AsFuture + Send> Send for WaitSet<F> {}
-// SAFETY: `&WaitSet` gives only the number of members.
+// SAFETY: `&WaitSet` gives only `&F` and the number of members.
 unsafe impl<F: AsFuture + Sync> Sync for WaitSet<F> {}
 // Members are boxed; nothing is pinned inside.
 impl<F: AsFuture> Unpin for WaitSet<F> {}
@@ -143,7 +230,8 @@ impl<F: AsFuture> WaitSet<F> {
             members: BTreeMap::new(),
             ids: BTreeSet::new(),
             inserted: 0,
-            unclaimed: 0,
+            claimed: (0, 0),
+            pumped: 0,
             board: None,
         }
     }
@@ -151,40 +239,37 @@ impl<F: AsFuture> WaitSet<F> {
     /// How many futures were not handed back yet.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.members.len()
     }
 
     /// Whether all were handed back.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.members.is_empty()
     }
 
     /// Adds a future. One that is in the set already (by another reference) is dropped, and false is returned.
     pub fn insert(&mut self, future: F) -> bool {
-        let handle = future.as_future();
-        let raw = handle.raw();
-        if !self.ids.insert(handle.id()) {
+        let raw = future.as_future().raw();
+        if !self.ids.insert(FutureId(raw.address())) {
             return false;
         }
-        let board = self.board.get_or_insert_with(|| {
-            Box::new(Board {
-                first: Cell::new(None),
-                last: Cell::new(None),
-                waker: Cell::new(None),
-                runtime: raw.runtime(),
-            })
-        });
-        let board = NonNull::from(&**board);
-        let member = Box::new(UnsafeCell::new(Member {
-            node: Node::new(Role::Member(tell)),
+        raw.state().retain();
+        let board = *self
+            .board
+            .get_or_insert_with(|| BoardRef::new(raw.runtime()));
+        let index = self.inserted;
+        self.inserted += 1;
+        let member = Registered(Box::new(UnsafeCell::new(Member {
+            node: Node::new(Role::Member(&ACTIONS)),
             board,
             next: Cell::new(None),
-            index: self.inserted,
-        }));
-        let pointer = NonNull::from(&*member).cast::<Member>();
-        self.members.insert(self.inserted, (future, member));
-        self.inserted += 1;
+            index,
+            raw,
+        })));
+        let pointer = member.pointer();
+        self.pumped += usize::from(raw.header().vtable.is_pumped);
+        self.members.insert(index, (member, future));
         let listed = raw.locked(|| {
             let listed = raw.state().list_observer().is_ok();
             if listed {
@@ -194,8 +279,7 @@ impl<F: AsFuture> WaitSet<F> {
             listed
         });
         if !listed {
-            // SAFETY: the board is boxed and lives as long as the set.
-            unsafe { board.as_ref() }.add(pointer);
+            board.add(pointer);
         }
         true
     }
@@ -206,34 +290,37 @@ impl<F: AsFuture> WaitSet<F> {
     ///
     /// # Panics
     /// In a context that must not block, if none is done.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the set grows again after it was empty, which an iterator must not"
+    )]
     pub fn next(&mut self) -> Option<F> {
-        match self.wait_next(None) {
+        match self.wait_next(Deadline::Never) {
             Ok(next) => next,
-            Err(_) => unreachable!("a wait without a deadline does not time out"),
+            Err(_) => panic!(
+                "waiting for futures in a context that must not block; use `try_next` or await"
+            ),
         }
     }
 
-    /// As [`next`](Self::next), for at most `timeout`.
+    /// As [`next`](Self::next), for at most `timeout`; not at all in a context that must not block.
     ///
     /// # Errors
     /// [`Timeout`] if the time was over first; the futures stay in the set.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<F>, Timeout> {
-        match self.deadline(timeout) {
-            Some(deadline) => self.wait_next(deadline),
-            None => match self.try_next() {
-                None if !self.is_empty() => Err(self.timed_out()),
-                next => Ok(next),
-            },
-        }
+        self.wait_next(self.deadline(timeout))
+            .map_err(|_| Timeout::new(self.len(), self.len()))
     }
 
     /// Hands a future back if one is done.
     pub fn try_next(&mut self) -> Option<F> {
-        let member = self.board.as_ref()?.take()?;
+        let member = self.board?.take()?;
         // SAFETY: the board's members are the set's, and alive.
         let index = unsafe { member.as_ref() }.index;
-        let (future, _) = self.members.remove(&index)?;
-        self.ids.remove(&future.as_future().id());
+        let (member, future) = self.members.remove(&index)?;
+        let raw = member.raw();
+        self.ids.remove(&FutureId(raw.address()));
+        self.pumped -= usize::from(raw.header().vtable.is_pumped);
         Some(future)
     }
 
@@ -243,83 +330,81 @@ impl<F: AsFuture> WaitSet<F> {
             if let Some(future) = self.try_next() {
                 return Poll::Ready(Some(future));
             }
-            let Some(board) = self.board.as_ref().filter(|_| !self.ids.is_empty()) else {
+            let Some(board) = self.board.filter(|_| !self.is_empty()) else {
                 return Poll::Ready(None);
             };
-            if board.listen(context.waker().clone()).is_ok() {
+            if board.listen(context.waker().clone(), true) {
                 return Poll::Pending;
             }
         }
     }
 
-    pub(super) fn timed_out(&self) -> Timeout {
-        Timeout::new(self.len(), self.len())
+    /// When `timeout` from now is over, by the clock of the members' platform.
+    pub(super) fn deadline(&self, timeout: Duration) -> Deadline {
+        // With no board there is nothing to wait for.
+        self.board
+            .map_or(Deadline::Never, |board| board.runtime.deadline(timeout))
     }
 
-    /// When `timeout` from now is over, by the clock of the members' platform; `None` without a clock.
-    pub(super) fn deadline(&self, timeout: Duration) -> Option<Option<Time>> {
-        match &self.board {
-            Some(board) => board.runtime.deadline(timeout),
-            // Nothing to wait for.
-            None => Some(None),
-        }
-    }
-
-    pub(crate) fn wait_next(&mut self, deadline: Option<Time>) -> Result<Option<F>, Timeout> {
+    pub(crate) fn wait_next(&mut self, deadline: Deadline) -> Result<Option<F>, NotYet> {
         let mut turn = 0;
         loop {
             if let Some(future) = self.try_next() {
                 return Ok(Some(future));
             }
-            let Some(board) = self.board.as_ref().filter(|_| !self.ids.is_empty()) else {
+            let Some(board) = self.board.filter(|_| !self.is_empty()) else {
                 return Ok(None);
             };
             let runtime = board.runtime;
-            assert!(
-                !matches!(runtime.current(), Current::MustNotBlock),
-                "waiting for futures in a context that must not block; use `try_next` or await"
-            );
-            if (deadline.is_none() && self.claim_one()) || self.pump_one() {
+            let current = runtime.current();
+            if matches!(current, Current::MustNotBlock) {
+                return Err(NotYet::WouldBlock);
+            }
+            if (deadline == Deadline::Never && self.claim_one(current)) || self.pump_one() {
                 continue;
             }
-            if deadline.is_some_and(|deadline| runtime.now().is_some_and(|now| now >= deadline)) {
-                return Err(self.timed_out());
+            if deadline.is_over(|| runtime.now()) {
+                return Err(NotYet::TimedOut);
             }
             if runtime.relax(turn) {
                 turn += 1;
-                continue;
-            }
-            if let Some(board) = &self.board
-                && board.listen(runtime.unparker().into_waker()).is_ok()
-            {
+            } else if board.listen(runtime.unparker().into_waker(), false) {
                 runtime.park(deadline);
             }
         }
     }
 
     /// Runs the first member that is not started, if this is a worker of its pool; says whether it did.
-    fn claim_one(&mut self) -> bool {
-        for (index, (future, _)) in self.members.range(self.unclaimed..) {
-            self.unclaimed = index + 1;
-            if claim(future.as_future().raw()) {
+    fn claim_one(&mut self, current: Current) -> bool {
+        let Current::Worker(worker) = current else {
+            return false;
+        };
+        // Another worker may claim what the last one could not.
+        let worker = worker.addr().get();
+        if self.claimed.0 != worker {
+            self.claimed = (worker, 0);
+        }
+        for (index, (member, _)) in self.members.range(self.claimed.1..) {
+            self.claimed.1 = index + 1;
+            if claim(member.raw()) {
                 return true;
             }
         }
         false
     }
 
-    /// Runs one call of a member's pool, if that is one without workers; says whether it did.
+    /// Runs one call of a member's pool, if that is one that its waiters run; says whether it did.
     fn pump_one(&self) -> bool {
-        self.raws().any(|raw| !raw.state().load().is_done() && pump(raw))
+        self.pumped > 0
+            && self
+                .members
+                .values()
+                .any(|(member, _)| !member.raw().state().load().is_done() && pump(member.raw()))
     }
 
     /// The futures that were not handed back, in the order of their insertion.
     pub(crate) fn futures(&self) -> impl Iterator<Item = &F> {
-        self.members.values().map(|(future, _)| future)
-    }
-
-    fn raws(&self) -> impl Iterator<Item = Raw> {
-        self.futures().map(|future| future.as_future().raw())
+        self.members.values().map(|(_, future)| future)
     }
 }
 
@@ -331,13 +416,22 @@ impl<F: AsFuture> Default for WaitSet<F> {
 
 impl<F: AsFuture> Drop for WaitSet<F> {
     fn drop(&mut self) {
-        for (future, member) in self.members.values() {
-            let node = NonNull::from(&**member).cast::<Node>();
-            future.as_future().raw().locked(|| {
-                // SAFETY: the member is alive, and this is the lock of the call that it was pushed to.
-                unsafe { waiters::unlink(node.as_ref()) }
-            });
+        // Registrations first, also if the drop of a future unwinds.
+        struct Free(Option<BoardRef>);
+        impl Drop for Free {
+            fn drop(&mut self) {
+                if let Some(BoardRef { board, .. }) = self.0.take() {
+                    // SAFETY: it was boxed, and no member is left that leads to it.
+                    drop(unsafe { Box::from_raw(board.as_ptr()) });
+                }
+            }
         }
+        let _free = Free(self.board.take());
+        let members = core::mem::take(&mut self.members);
+        let (registered, futures): (alloc::vec::Vec<_>, alloc::vec::Vec<_>) =
+            members.into_values().unzip();
+        drop(registered);
+        drop(futures);
     }
 }
 

@@ -58,6 +58,9 @@ impl WorkerContext {
     }
 }
 
+// Pointers to owners carry tags in their two lowest bits.
+const _: () = assert!(align_of::<Owner>() >= 4);
+
 /// The part of a pool that its calls point to: identity, and what a canceller has to tell it.
 ///
 /// A call's pointer to its owner may be followed only while the call's entry is in the owner's queue: see the rules in

@@ -2,7 +2,7 @@
 
 use core::{marker::PhantomData, time::Duration};
 
-use super::{Clock, Current, Lock, Parker, Platform, Point, Stripe, Time, Unparker};
+use super::{Clock, Current, Deadline, Lock, Parker, Platform, Point, Stripe, Time, Unparker};
 use crate::future::PanicPayload;
 
 /// What a call and whoever waits for it ask of their platform, without naming its type.
@@ -10,16 +10,23 @@ pub(crate) trait Runtime: Sync {
     fn locked(&self, stripe: Stripe, address: usize, section: &mut dyn FnMut());
     fn unparker(&self) -> Unparker;
     /// Parks the calling thread, until `deadline` at the latest; may return early.
-    fn park(&self, deadline: Option<Time>);
+    fn park(&self, deadline: Deadline);
     fn relax(&self, turn: u32) -> bool;
     fn now(&self) -> Option<Time>;
     fn current(&self) -> Current;
     fn catch(&self, code: &mut dyn FnMut()) -> Result<(), PanicPayload>;
     fn point(&self, point: Point);
 
-    /// When `timeout` from now is over; `Some(None)` for never, `None` without a clock.
-    fn deadline(&self, timeout: Duration) -> Option<Option<Time>> {
-        Some(self.now()?.checked_add(timeout))
+    /// When `timeout` from now is over.
+    fn deadline(&self, timeout: Duration) -> Deadline {
+        Deadline::after(self.now(), timeout)
+    }
+
+    /// Runs user code whose panic has nobody to go to. Its payload is leaked: even the drop of one is user code.
+    fn quietly(&self, code: &mut dyn FnMut()) {
+        if let Err(payload) = self.catch(code) {
+            core::mem::forget(payload);
+        }
     }
 }
 
@@ -39,11 +46,8 @@ impl<P: Platform> Runtime for Erased<P> {
         P::with_parker(Parker::unparker)
     }
 
-    fn park(&self, deadline: Option<Time>) {
-        P::with_parker(|parker| match deadline {
-            Some(deadline) => parker.park_until(deadline),
-            None => parker.park(),
-        });
+    fn park(&self, deadline: Deadline) {
+        P::with_parker(|parker| deadline.park(parker));
     }
 
     fn relax(&self, turn: u32) -> bool {

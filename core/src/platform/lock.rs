@@ -6,7 +6,11 @@ use crate::sync::UnsafeCell;
 ///
 /// The closure form lets a critical section restore what it found. No user code ever runs inside, so `section` neither
 /// panics nor blocks.
-pub trait Lock: Send + Sync + 'static {
+///
+/// # Safety
+/// `with` runs `section` exactly once before it returns, no two sections of one lock run at the same time, and a section sees
+/// everything that earlier ones wrote. A lock may, but need not, be entered again by the thread that is inside.
+pub unsafe trait Lock: Send + Sync + 'static {
     /// An open lock.
     #[must_use]
     fn new() -> Self
@@ -38,7 +42,8 @@ impl CriticalLock {
     }
 }
 
-impl Lock for CriticalLock {
+// SAFETY: a critical section excludes all others, and orders its accesses.
+unsafe impl Lock for CriticalLock {
     fn new() -> Self {
         Self(())
     }
@@ -68,7 +73,8 @@ impl SpinLock {
     }
 }
 
-impl Lock for SpinLock {
+// SAFETY: the mutex is held while the section runs.
+unsafe impl Lock for SpinLock {
     fn new() -> Self {
         Self::new()
     }
@@ -80,16 +86,8 @@ impl Lock for SpinLock {
     }
 }
 
-/// A value and the lock that guards it.
-///
-/// ```
-/// use concurrent_futures_core::platform::{Locked, SpinLock};
-///
-/// let sum: Locked<SpinLock, u32> = Locked::new(0);
-/// sum.with(|sum| *sum += 2);
-/// assert_eq!(sum.with(|sum| *sum), 2);
-/// ```
-pub struct Locked<L, T> {
+/// A value and the lock that guards it. Not for others: a lock that may be entered again would lend the value twice.
+pub(crate) struct Locked<L, T> {
     lock: L,
     value: UnsafeCell<T>,
 }
@@ -100,9 +98,7 @@ unsafe impl<L: Lock, T: Send> Sync for Locked<L, T> {}
 unsafe impl<L: Lock, T: Send> Send for Locked<L, T> {}
 
 impl<L: Lock, T> Locked<L, T> {
-    /// Guards `value`.
-    #[must_use]
-    pub fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Self {
             lock: L::new(),
             value: UnsafeCell::new(value),
@@ -111,7 +107,7 @@ impl<L: Lock, T> Locked<L, T> {
 
     /// Runs `section` with the value, alone. `section` must not come back to this lock.
     #[inline]
-    pub fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
+    pub(crate) fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
         self.lock.with(|| {
             self.value.with_mut(|value| {
                 // SAFETY: inside the lock nobody else has a reference, and `section` does not come back.

@@ -13,8 +13,10 @@ mod spawner;
 pub(crate) use current::Owner;
 pub use current::{Current, WorkerContext};
 pub(crate) use erased::{Erased, Runtime, locked};
-pub use lock::{CriticalLock, Lock, Locked, SpinLock};
-pub use parker::{Clock, NoClock, Parker, Time, Unparker, deadline_after};
+pub(crate) use lock::Locked;
+pub use lock::{CriticalLock, Lock, SpinLock};
+pub(crate) use parker::Deadline;
+pub use parker::{Clock, NoClock, Parker, Time, Unparker};
 #[cfg(feature = "alloc")]
 pub(crate) use spawner::EntryActions;
 pub use spawner::{Entry, SpawnError, Spawner};
@@ -25,6 +27,11 @@ use crate::future::PanicPayload;
 ///
 /// All functions are associated, because a thread that waits for a future knows only the future; a platform with state keeps
 /// it in a `static` or in thread-local storage.
+///
+/// # Safety
+/// `stripe` gives the same lock for the same arguments, always. `current` gives `Worker` of a context only on the thread that is
+/// inside `enter` with it, the innermost one. `enter` and `with_parker` run what they are given exactly once before they
+/// return, on the calling thread, and `catch` likewise, where it does not end the program.
 ///
 /// # Example
 /// A platform for a program with one thread, where nobody else could ever wake it:
@@ -40,7 +47,8 @@ use crate::future::PanicPayload;
 ///     fn park_until(&self, _: Time) { core::hint::spin_loop() }
 /// }
 ///
-/// impl Platform for Single {
+/// // SAFETY: there is one lock and one thread, which is never a worker's.
+/// unsafe impl Platform for Single {
 ///     type Parker = Never;
 ///     type Lock = CriticalLock;
 ///     type Clock = NoClock;
@@ -53,7 +61,7 @@ use crate::future::PanicPayload;
 ///     fn enter<R>(_: &WorkerContext, life: impl FnOnce() -> R) -> R { life() }
 /// }
 /// ```
-pub trait Platform: Sized + 'static {
+pub unsafe trait Platform: Sized + 'static {
     /// How a thread of this platform waits.
     type Parker: Parker;
     /// What guards short sections of the scheduler.
@@ -73,7 +81,8 @@ pub trait Platform: Sized + 'static {
 
     /// Runs user code and catches its panic, where the platform can.
     ///
-    /// The default does not catch: there a panic ends the program, as `panic = "abort"` does.
+    /// The default does not catch, for platforms where a panic ends the program, as with `panic = "abort"`. Where it unwinds,
+    /// the platform must catch it, or a panic of a call goes through the worker that runs it.
     ///
     /// # Errors
     /// What the code panicked with.

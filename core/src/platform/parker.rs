@@ -54,12 +54,41 @@ impl Clock for NoClock {
     }
 }
 
-/// When `timeout` from now is over: `Ok(None)` for never (more than the clock can count), an error without a clock.
-///
-/// # Errors
-/// [`NoClock`] if the platform has no clock.
-pub fn deadline_after<C: Clock>(timeout: Duration) -> Result<Option<Time>, NoClock> {
-    Ok(C::now().ok_or(NoClock)?.checked_add(timeout))
+/// How long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    Never,
+    At(Time),
+    /// Not at all: what a timeout comes to where there is no clock.
+    Now,
+}
+
+impl Deadline {
+    /// `timeout` after `now`; for ever if that is more than the clock can count.
+    pub(crate) fn after(now: Option<Time>, timeout: Duration) -> Self {
+        match now {
+            Some(now) => now.checked_add(timeout).map_or(Self::Never, Self::At),
+            None => Self::Now,
+        }
+    }
+
+    /// Whether it is over. `now` is only asked for if it matters.
+    pub(crate) fn is_over(self, now: impl FnOnce() -> Option<Time>) -> bool {
+        match self {
+            Self::Never => false,
+            Self::At(time) => now().is_none_or(|now| now >= time),
+            Self::Now => true,
+        }
+    }
+
+    /// Parks the calling thread, until then at the latest.
+    pub(crate) fn park(self, parker: &impl Parker) {
+        match self {
+            Self::Never => parker.park(),
+            Self::At(time) => parker.park_until(time),
+            Self::Now => {}
+        }
+    }
 }
 
 /// One token and the thread that waits for it.

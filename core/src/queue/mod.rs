@@ -5,6 +5,8 @@ mod policy;
 #[cfg(feature = "alloc")]
 mod ring;
 
+use crate::task::Task;
+
 pub use deque::Deque;
 pub use policy::Policy;
 #[cfg(feature = "alloc")]
@@ -39,6 +41,20 @@ pub trait Queue<T>: Send + Sync + 'static {
     /// Says whether producers wait for room, from now on.
     fn set_waiting(&self, waiting: bool);
 }
+
+/// A [`Queue`] that pools trust with their calls.
+///
+/// # Safety
+/// Every task that was pushed is popped once, or dropped with the queue; the queue is not shared by two pools, and gives out
+/// nothing once its pool is gone.
+pub unsafe trait TaskQueue: Queue<Task> {}
+
+// SAFETY: a ring gives out what was pushed, once, and is owned by whom it was given to.
+#[cfg(feature = "alloc")]
+unsafe impl TaskQueue for Ring<Task> {}
+
+// SAFETY: as for the ring.
+unsafe impl<L: crate::platform::Lock, const N: usize> TaskQueue for Deque<Task, L, N> {}
 
 /// A value from the front of a [`Queue`].
 #[derive(Debug, PartialEq, Eq)]

@@ -148,9 +148,7 @@ impl<T> Ring<T> {
     #[inline]
     fn stamp(&self, slot: &Slot<T>, index: usize) -> usize {
         // Acquire: the turn passes on what the other side did to the slot.
-        slot.turn
-            .load(Ordering::Acquire)
-            .wrapping_add(index * ONE)
+        slot.turn.load(Ordering::Acquire).wrapping_add(index * ONE)
     }
 
     #[inline]

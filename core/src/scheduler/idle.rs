@@ -157,6 +157,11 @@ impl<P: Platform> Idle<P> {
         before.searching() == 1
     }
 
+    /// A caller that runs a call of a pool without workers counts as one for as long.
+    pub(crate) fn enter(&self) {
+        self.census.fetch_add(TOTAL, Ordering::AcqRel);
+    }
+
     /// A worker that no longer searches is gone.
     pub(crate) fn leave(&self) {
         self.sleepers.with(|_| {

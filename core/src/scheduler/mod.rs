@@ -10,8 +10,8 @@ mod shutdown;
 mod submit;
 mod worker;
 
-pub use shutdown::{ShutdownError, ShutdownReport};
 pub(crate) use shutdown::Wait;
+pub use shutdown::{ShutdownError, ShutdownReport};
 pub(crate) use submit::{Refused, Wanted, Why};
 
 use alloc::{collections::VecDeque, string::String};
@@ -25,17 +25,20 @@ use self::{
 use crate::{
     future::{BrokenExecutor, BrokenKind, ErrorHook, Hook},
     platform::{Current, Locked, Owner, Platform, Spawner, WorkerContext},
-    queue::{Policy, Queue},
+    queue::{Policy, Queue, TaskQueue},
     sync::{AtomicUsize, Ordering, Padded, Shared},
     task::Task,
 };
 
 /// What a pool is made of.
-pub trait Backend: Sized + 'static {
+///
+/// # Safety
+/// If [`WORKERS`](Self::WORKERS) is not [`Workers::Own`], the initializer is `()`: nobody calls another one.
+pub unsafe trait Backend: Sized + 'static {
     /// Where it runs.
     type Platform: Platform;
     /// Where its calls wait.
-    type Queue: Queue<Task>;
+    type Queue: TaskQueue;
     /// What starts its workers.
     type Spawner: Spawner;
     /// What a worker does before its first call.
@@ -68,6 +71,11 @@ pub trait Initializer: Send + Sync + 'static {
     /// # Errors
     /// Why it cannot, in words: the pool is broken then.
     fn init(&self) -> Result<Self::Local, String>;
+
+    /// Whether there is nothing to it: then a worker that starts is idle at once.
+    fn is_trivial(&self) -> bool {
+        false
+    }
 }
 
 /// Nothing to do, nothing to keep.
@@ -76,6 +84,10 @@ impl Initializer for () {
 
     fn init(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    fn is_trivial(&self) -> bool {
+        true
     }
 }
 
@@ -116,7 +128,6 @@ pub struct Stats {
 
 /// A pool, as its workers and handles share it.
 pub(crate) struct Core<B: Backend> {
-    owner: Owner,
     idle: Idle<B::Platform>,
     queue: B::Queue,
     producers: Producers<B::Platform>,
@@ -127,9 +138,13 @@ pub(crate) struct Core<B: Backend> {
     /// Calls that finished, and that were cancelled, since the pool was closed.
     ran_since: AtomicUsize,
     cancelled_since: AtomicUsize,
+    /// Workers inside their initializer.
+    initializing: AtomicUsize,
     policy: Policy,
     spawner: B::Spawner,
     initializer: B::Initializer,
+    /// Last, so that it outlives the queue: calls in there lead to it, and dropping one may cancel another.
+    owner: Owner,
 }
 
 /// How the pool came to its end, and who waits for it.
@@ -162,7 +177,6 @@ impl<B: Backend> Pool<B> {
             Workers::Waiter | Workers::Submitter => 0,
         };
         Self(Shared::new(Core {
-            owner: Owner::new(config.error_hook),
             idle: Idle::new(max_workers),
             queue: config.queue,
             producers: Producers::new(),
@@ -176,7 +190,9 @@ impl<B: Backend> Pool<B> {
             cancelled_since: AtomicUsize::new(0),
             policy: config.policy,
             spawner: config.spawner,
+            initializing: AtomicUsize::new(0),
             initializer: config.initializer,
+            owner: Owner::new(config.error_hook),
         }))
     }
 }

@@ -4,7 +4,7 @@ use core::{pin::pin, ptr::NonNull};
 
 use super::park_list::{ParkList, Parked};
 use crate::{
-    platform::{Clock, Locked, Parker, Platform, Point, Time},
+    platform::{Clock, Deadline, Locked, Parker, Platform, Point},
     queue::Queue,
     sync::{Essential, essential},
 };
@@ -34,7 +34,7 @@ impl<P: Platform> Producers<P> {
         &self,
         queue: &Q,
         mut value: T,
-        deadline: Option<Time>,
+        deadline: Deadline,
         closed: impl Fn() -> bool,
     ) -> Result<(), (NoRoom, T)> {
         let node = pin!(Parked::new());
@@ -75,14 +75,10 @@ impl<P: Platform> Producers<P> {
                 if !listed.is_listed() {
                     break;
                 }
-                if deadline.is_some_and(|deadline| P::Clock::now().is_none_or(|now| now >= deadline))
-                {
+                if deadline.is_over(P::Clock::now) {
                     return Err((NoRoom::TimedOut, value));
                 }
-                P::with_parker(|parker| match deadline {
-                    Some(deadline) => parker.park_until(deadline),
-                    None => parker.park(),
-                });
+                P::with_parker(|parker| deadline.park(parker));
             }
             // Woken, for room that this producer now tries to take: nothing to pass on.
             core::mem::forget(listed);

@@ -5,7 +5,7 @@ use core::{fmt, pin::pin, ptr::NonNull, time::Duration};
 use super::{Backend, Pool, Workers, park_list::Parked};
 use crate::{
     future::{BrokenExecutor, CancelledBy, TaskError},
-    platform::{Clock, Current, Parker, Platform, Spawner, Time},
+    platform::{Clock, Current, Deadline, Parker, Platform, Spawner},
     sync::Ordering,
     task::{Started, Task},
 };
@@ -62,12 +62,10 @@ impl<B: Backend> Pool<B> {
         wait: Wait,
         cancel_futures: bool,
     ) -> Result<ShutdownReport, ShutdownError> {
+        let now = <B::Platform as Platform>::Clock::now;
         let deadline = match wait {
-            Wait::For(timeout) => match <B::Platform as Platform>::Clock::now() {
-                Some(now) => Some(now.checked_add(timeout)),
-                None => None,
-            },
-            Wait::Forever => Some(None),
+            Wait::For(timeout) => Some(Deadline::after(now(), timeout)),
+            Wait::Forever => Some(Deadline::Never),
             Wait::No => None,
         };
         self.close();
@@ -85,7 +83,7 @@ impl<B: Backend> Pool<B> {
             if matches!(B::Platform::current(), Current::MustNotBlock) {
                 return Err(ShutdownError::WouldBlock);
             }
-            while B::WORKERS == Workers::Waiter && self.pump() {}
+            while B::WORKERS == Workers::Waiter && !deadline.is_over(now) && self.pump() {}
             if self.wait_for_workers(deadline) {
                 self.spawner.join();
             }
@@ -111,12 +109,8 @@ impl<B: Backend> Pool<B> {
             end.broken.get_or_insert_with(|| broken.clone());
         });
         self.close();
-        self.fail_queued(|| TaskError::Broken(broken.clone()));
-    }
-
-    fn fail_queued(&self, error: impl Fn() -> TaskError) {
         while let Some(task) = self.take() {
-            self.fail(task, error());
+            self.fail(task, TaskError::Broken(broken.clone()));
         }
     }
 
@@ -131,9 +125,14 @@ impl<B: Backend> Pool<B> {
     pub(super) fn rescue(&self) {
         match self.idle.rouse(false) {
             super::idle::Rouse::Sleeper(unparker) => unparker.unpark(),
-            _ if self.idle.census().total() == 0 => self.fail_queued(|| TaskError::NoWorker),
             // Those that are busy look at the queue before they sleep.
-            _ => {}
+            _ => {
+                while self.idle.census().total() == 0
+                    && let Some(task) = self.take()
+                {
+                    self.fail(task, TaskError::NoWorker);
+                }
+            }
         }
     }
 
@@ -147,16 +146,16 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Waits until no worker is left; false if the time was over first.
-    fn wait_for_workers(&self, deadline: Option<Time>) -> bool {
+    /// Waits until no worker, and no caller that acts as one, is left; false if the time was over first.
+    fn wait_for_workers(&self, deadline: Deadline) -> bool {
         let node = pin!(Parked::new());
         let node = node.as_ref().get_ref();
-        let waiting = Waiting { pool: self, node };
+        let _waiting = Waiting { pool: self, node };
         loop {
             B::Platform::with_parker(|parker| {
                 self.end.with(|end| {
                     if !node.is_linked() {
-                        // SAFETY: the node is pinned, and `waiting` removes it before its frame goes.
+                        // SAFETY: the node is pinned, and `_waiting` removes it before its frame goes.
                         unsafe { end.waiting.push(NonNull::from(node), parker.unparker()) };
                     }
                 });
@@ -166,16 +165,10 @@ impl<B: Backend> Pool<B> {
             if self.idle.census().total() == 0 {
                 return true;
             }
-            if deadline.is_some_and(|deadline| {
-                <B::Platform as Platform>::Clock::now().is_none_or(|now| now >= deadline)
-            }) {
+            if deadline.is_over(<B::Platform as Platform>::Clock::now) {
                 return false;
             }
-            B::Platform::with_parker(|parker| match deadline {
-                Some(deadline) => parker.park_until(deadline),
-                None => parker.park(),
-            });
-            let _ = &waiting;
+            B::Platform::with_parker(|parker| deadline.park(parker));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Backend, Pool, Workers, idle::Rouse, producers::NoRoom};
 use crate::{
     future::{BrokenExecutor, CancelledBy},
-    platform::{Clock, Current, Platform, Spawner, Time},
+    platform::{Clock, Current, Deadline, Platform, SpawnError, Spawner},
     queue::{Policy, Queue},
     task::{Local, Started, Task, header::Raw},
 };
@@ -31,18 +31,13 @@ pub(crate) enum Refused {
     Back(Why, Task),
     /// Still in the queue's memory, CANCELLED; the call itself is to be moved out by the submitter.
     Withdrawn(Why),
-    /// There was no call.
-    Nothing,
 }
 
 impl<B: Backend> Pool<B> {
     /// Why the pool takes no calls, if it does not.
     #[inline]
     pub(crate) fn refusal(&self) -> Option<Why> {
-        self.idle
-            .census()
-            .is_closed()
-            .then(|| self.why_closed())
+        self.idle.census().is_closed().then(|| self.why_closed())
     }
 
     #[cold]
@@ -88,12 +83,12 @@ impl<B: Backend> Pool<B> {
     #[cold]
     fn start_first(&self) -> bool {
         match self.idle.rouse(true) {
-            Rouse::Start => self.start_worker(None).is_ok(),
+            Rouse::Start => self.start_worker().is_ok(),
             Rouse::Sleeper(unparker) => {
                 unparker.unpark();
                 true
             }
-            Rouse::Nobody | Rouse::Closed => true,
+            Rouse::Nobody | Rouse::Closed => self.idle.max_workers() > 0,
         }
     }
 
@@ -105,7 +100,12 @@ impl<B: Backend> Pool<B> {
                 unparker.unpark();
                 Ok(())
             }
-            Rouse::Start => self.start_worker(Some(raw)),
+            Rouse::Start => match self.start_worker() {
+                Ok(()) => Ok(()),
+                // The refused worker is counted until it is dropped, which looks after what others pushed.
+                Err(_refused) if self.idle.census().total() > 1 => Ok(()),
+                Err(_refused) => self.withdraw(raw, Why::NoWorker),
+            },
             Rouse::Closed => self.withdraw(raw, Why::ShutDown),
         }
     }
@@ -117,24 +117,14 @@ impl<B: Backend> Pool<B> {
             Rouse::Nobody | Rouse::Closed => {}
             Rouse::Sleeper(unparker) => unparker.unpark(),
             // Refused: the pool runs smaller, which is this worker at least.
-            Rouse::Start => drop(self.start_worker(None)),
+            Rouse::Start => drop(self.start_worker()),
         }
     }
 
-    /// Starts a worker that is counted already. If the platform refuses and there is no other, `call` is taken back.
+    /// Starts a worker that is counted already. Dropping the error takes it off the census.
     #[cold]
-    fn start_worker(&self, call: Option<Raw>) -> Result<(), Refused> {
-        let Err(refused) = self.spawner.spawn(self.entry()) else {
-            return Ok(());
-        };
-        let result = match call {
-            _ if self.idle.census().total() > 1 => Ok(()),
-            Some(raw) => self.withdraw(raw, Why::NoWorker),
-            None => Err(Refused::Nothing),
-        };
-        // Dropping the entry takes the worker off the census, and looks after what others pushed.
-        drop(refused);
-        result
+    fn start_worker(&self) -> Result<(), SpawnError> {
+        self.spawner.spawn(self.entry())
     }
 
     /// The pool was closed, or has no worker, after the call was pushed: takes it back, unless somebody runs it already.
@@ -150,6 +140,8 @@ impl<B: Backend> Pool<B> {
         if !withdrawn {
             return Ok(());
         }
+        // Where there are no workers, nobody else may pass what is left of it.
+        while B::WORKERS == Workers::Waiter && self.pump() {}
         // A pool that broke says so rather than that it was shut down.
         Err(Refused::Withdrawn(match why {
             Why::ShutDown => self.why_closed(),
@@ -172,16 +164,14 @@ impl<B: Backend> Pool<B> {
             }
             Policy::DiscardOldest => match self.discard_for(task) {
                 Ok(()) => return Ok(true),
-                Err(task) => return self.wait_for_room(task, None, local, context.is_some()),
+                Err(task) => {
+                    return self.wait_for_room(task, Deadline::Never, local, context.is_some());
+                }
             },
             Policy::BlockTimeout(timeout) => {
-                match <B::Platform as Platform>::Clock::now() {
-                    // Without a clock there is no waiting for a while.
-                    None => return Err(Refused::Back(Why::Full, task)),
-                    Some(now) => now.checked_add(timeout),
-                }
+                Deadline::after(<B::Platform as Platform>::Clock::now(), timeout)
             }
-            Policy::Block | Policy::RunInCaller => None,
+            Policy::Block | Policy::RunInCaller => Deadline::Never,
         };
         self.wait_for_room(task, deadline, local, context.is_some())
     }
@@ -201,7 +191,7 @@ impl<B: Backend> Pool<B> {
     fn wait_for_room(
         &self,
         mut task: Task,
-        deadline: Option<Time>,
+        deadline: Deadline,
         local: Option<Local>,
         is_worker: bool,
     ) -> Result<bool, Refused> {

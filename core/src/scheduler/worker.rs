@@ -1,11 +1,12 @@
 //! A worker's life: initialise, then take, start, run and finish until there is nothing left.
 
+use alloc::{format, string::String};
 use core::ptr::NonNull;
 
 use super::{Backend, Initializer, Pool};
 use crate::{
     future::{BrokenExecutor, Panic},
-    platform::{Entry, EntryActions, Platform, WorkerContext},
+    platform::{Entry, EntryActions, Erased, Platform, WorkerContext},
     queue::Queue,
     sync::{Essential, Ordering, Shared, essential},
     task::{Local, Running, Started, Task},
@@ -49,27 +50,44 @@ impl<B: Backend> Pool<B> {
                     self.work(Local(NonNull::from(&local).cast()));
                     context.set_local(None);
                     // Worker-local values are dropped on their worker, before it is counted as gone.
-                    let _ = B::Platform::catch(move || drop(local));
+                    let mut local = Some(local);
+                    Erased::<B::Platform>::RUNTIME.quietly(&mut || drop(local.take()));
                 }
-                Err(cause) => {
-                    self.break_down(BrokenExecutor::new(B::KIND, cause));
-                    self.stop_searching();
-                }
+                Err(cause) => self.break_down(BrokenExecutor::new(B::KIND, cause)),
             }
             self.leave();
         });
     }
 
-    fn initialize(&self) -> Result<<B::Initializer as Initializer>::Local, alloc::string::String> {
-        match B::Platform::catch(|| self.initializer.init()) {
-            Ok(made) => made.map_err(|cause| alloc::format!("the initializer failed: {cause}")),
-            Err(payload) => {
-                let panic = Panic::from(payload);
-                let cause = alloc::format!("the initializer {panic}");
-                let _ = B::Platform::catch(move || drop(panic));
-                Err(cause)
+    /// Comes in counted as searching, and leaves so if it succeeds.
+    fn initialize(&self) -> Result<<B::Initializer as Initializer>::Local, String> {
+        let is_trivial = self.initializer.is_trivial();
+        if !is_trivial {
+            // It may take long: who submits meanwhile finds somebody else. This worker is good for one call.
+            let initializing = self.initializing.fetch_add(1, Ordering::AcqRel) + 1;
+            if self.idle.found() && self.queue.len() > initializing {
+                self.rouse();
             }
         }
+        let made = match B::Platform::catch(|| self.initializer.init()) {
+            Ok(made) => made.map_err(|cause| format!("the initializer failed: {cause}")),
+            Err(payload) => {
+                let panic = Panic::from(payload);
+                let cause = format!("the initializer {panic}");
+                let mut panic = Some(panic);
+                Erased::<B::Platform>::RUNTIME.quietly(&mut || drop(panic.take()));
+                Err(cause)
+            }
+        };
+        if !is_trivial {
+            self.initializing.fetch_sub(1, Ordering::AcqRel);
+        }
+        match &made {
+            Ok(_) if !is_trivial => self.idle.search(),
+            Err(_) if is_trivial => self.stop_searching(),
+            _ => {}
+        }
+        made
     }
 
     /// The loop of a worker that has what it needs. It begins and ends counted as searching, the end taken off.
@@ -126,7 +144,7 @@ impl<B: Backend> Pool<B> {
             self.ran_since.fetch_add(1, Ordering::Relaxed);
         }
         ran.finish(self.hook(), &mut || {
-            // Callbacks may take long; a worker in one is not idle.
+            // It may take long; a worker in there is not idle.
             if core::mem::take(&mut searching) {
                 self.stop_searching();
             }
@@ -175,6 +193,7 @@ impl<B: Backend> Pool<B> {
     pub(crate) fn run_started(&self, running: Running) {
         let context = WorkerContext::new(self.owner(), B::Platform::current());
         context.set_local(Some(Local::NONE.0));
+        self.idle.enter();
         B::Platform::enter(&context, || {
             let ran = running.run(Local::NONE);
             if self.idle.census().is_closed() {
@@ -182,13 +201,16 @@ impl<B: Backend> Pool<B> {
             }
             ran.finish(self.hook(), &mut || ());
         });
+        self.leave();
     }
 
     /// Puts a call that was taken and not started back, ahead of all others (the last of the four seams).
     pub(crate) fn give_back(&self, task: Task) {
-        self.returned.with(|returned| {
-            returned.push_front(task);
-            self.returned_len.store(returned.len(), Ordering::Relaxed);
+        task.nudge_after(|task| {
+            self.returned.with(|returned| {
+                returned.push_front(task);
+                self.returned_len.store(returned.len(), Ordering::Relaxed);
+            });
         });
         if self.idle.pushed().0 {
             self.rouse();

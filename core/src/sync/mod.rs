@@ -31,6 +31,38 @@ pub use essential::{Essential, essential};
 #[cfg(feature = "alloc")]
 pub use shared::Shared;
 
+/// Ends the program: for states that must not be left by unwinding.
+#[cold]
+pub(crate) fn abort(why: &str) -> ! {
+    /// A panic while panicking ends the program, with or without an operating system.
+    struct Again<'a>(&'a str);
+    impl Drop for Again<'_> {
+        fn drop(&mut self) {
+            panic!("{}", self.0);
+        }
+    }
+    let _again = Again(why);
+    panic!("{why}");
+}
+
+/// Ends the program if it is dropped, which is when what it guards unwinds.
+#[cfg(feature = "alloc")]
+pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
+
+#[cfg(feature = "alloc")]
+impl AbortOnUnwind {
+    pub(crate) fn disarm(self) {
+        core::mem::forget(self);
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        abort(self.0);
+    }
+}
+
 /// A value on cache lines of its own, so that writers of its neighbours do not slow its readers.
 ///
 /// 128 bytes: adjacent lines are fetched in pairs on x86-64 and are one line on recent 64-bit Arm.

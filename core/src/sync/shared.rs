@@ -69,7 +69,11 @@ impl<T> Shared<T> {
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         // Relaxed: the clone is made from one that is alive, so nothing is published by counting it.
-        self.counted().count.fetch_add(1, Ordering::Relaxed);
+        let before = self.counted().count.fetch_add(1, Ordering::Relaxed);
+        if before > isize::MAX as usize {
+            // More clones than memory can hold: they were forgotten, and the count is about to wrap.
+            super::abort("too many clones of a shared value");
+        }
         Self {
             counted: self.counted,
         }

@@ -22,7 +22,10 @@ pub(crate) type Outcome<R> = Result<R, TaskError>;
 /// The call until it starts, its outcome from when it ends.
 union Stage<C: Call> {
     call: ManuallyDrop<C>,
-    #[expect(dead_code, reason = "it makes the room; reached by pointer, like the call")]
+    #[expect(
+        dead_code,
+        reason = "it makes the room; reached by pointer, like the call"
+    )]
     outcome: ManuallyDrop<Outcome<C::Output>>,
 }
 
@@ -34,9 +37,12 @@ pub(crate) trait Storage<C: Call>: Sized + 'static {
     /// Nobody uses the cell any more, and neither a call nor an outcome is in it.
     unsafe fn free(cell: NonNull<Cell<C, Self>>);
 
-    /// Runs one call of the pool that is kept alive; `None` if waiting callers do not run calls there.
-    fn pump(&self) -> Option<bool> {
-        None
+    /// Whether whoever waits for a call runs calls of the pool that it keeps alive.
+    const IS_PUMPED: bool = false;
+
+    /// Runs one call of that pool; false if there is none.
+    fn pump(&self) -> bool {
+        false
     }
 }
 
@@ -63,6 +69,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         error: Self::error,
         drop_outcome: Self::drop_outcome,
         free: Self::free,
+        is_pumped: S::IS_PUMPED,
         pump: Self::pump,
     };
 
@@ -123,11 +130,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         let stage = unsafe { Self::stage(header) };
         // SAFETY: the outcome is there and is the caller's, who gave a place for just this type.
         stage.with_mut(|stage| unsafe {
-            ptr::copy_nonoverlapping(
-                stage.cast::<Outcome<C::Output>>(),
-                place.as_ptr().cast(),
-                1,
-            );
+            ptr::copy_nonoverlapping(stage.cast::<Outcome<C::Output>>(), place.as_ptr().cast(), 1);
         });
     }
 
@@ -165,7 +168,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         unsafe { S::free(header.cast()) }
     }
 
-    unsafe fn pump(header: NonNull<Header>) -> Option<bool> {
+    unsafe fn pump(header: NonNull<Header>) -> bool {
         // SAFETY: the cell is referenced, so it is alive.
         let cell = unsafe { header.cast::<Cell<C, S>>().as_ref() };
         cell.storage.pump()

@@ -19,19 +19,19 @@ use crate::{
 impl Raw {
     /// The outcome is written: publishes it and tells everybody. Gives the caller's reference back if `release`.
     ///
-    /// `failed` says whether it counts as a failure, `hook` is whom to tell if nobody reads that. `before_callbacks` is called
-    /// if there are callbacks, after step 1.
+    /// `failed` says whether it counts as a failure, `hook` is whom to tell if nobody reads that. `before_user_code` is called
+    /// before anything of the user's runs, which may take long.
     #[inline]
     pub(crate) fn finish(
         self,
         failed: bool,
         release: bool,
         hook: Hook<'_>,
-        before_callbacks: &mut dyn FnMut(),
+        before_user_code: &mut dyn FnMut(),
     ) {
         self.runtime().point(Point::Outcome);
         if failed || self.state().finish(release) == Finish::LookAfter {
-            self.finish_and_tell(failed, release, hook, before_callbacks);
+            self.finish_and_tell(failed, release, hook, before_user_code);
         }
     }
 
@@ -41,7 +41,7 @@ impl Raw {
         failed: bool,
         release: bool,
         hook: Hook<'_>,
-        before_callbacks: &mut dyn FnMut(),
+        before_user_code: &mut dyn FnMut(),
     ) {
         let sorted = Sorted::new();
         let published = self.locked(|| {
@@ -52,8 +52,9 @@ impl Raw {
             unsafe { sorted.sort(head, |_| hook.keep_for(failed)) };
             published
         });
-        let settled = self.tell(published, &sorted, hook, before_callbacks);
-        if settled.is_gone() {
+        let settled = self.tell(published, &sorted, hook, before_user_code);
+        if settled.is_gone() && !settled.is_kept() {
+            before_user_code();
             self.dispose();
         }
         if release && essential(Essential::UnfusedCompletion) {
@@ -70,8 +71,9 @@ impl Raw {
 
     /// Cancels the call if it is PENDING; drops it, and tells everybody. The error is what it is instead.
     pub(crate) fn cancel(self, by: CancelledBy) -> Result<(), Snapshot> {
-        if !self.state().load().is_pending() {
-            return Err(self.state().load());
+        let state = self.state().load();
+        if !state.is_pending() {
+            return Err(state);
         }
         let sorted = Sorted::new();
         let hook = self.locked(|| {
@@ -95,9 +97,13 @@ impl Raw {
         })?;
         let hook = hook.lend();
         // SAFETY: this thread moved the state away from PENDING.
-        self.guarded(hook, |panic| ErrorReport::DropPanicked(panic), || unsafe {
-            (self.header().vtable.drop_call)(self.as_ptr());
-        });
+        self.guarded(
+            hook,
+            |panic| ErrorReport::DropPanicked(panic),
+            || unsafe {
+                (self.header().vtable.drop_call)(self.as_ptr());
+            },
+        );
         self.tell(self.state().load(), &sorted, hook, &mut || ());
         Ok(())
     }
@@ -108,39 +114,46 @@ impl Raw {
         published: Snapshot,
         sorted: &Sorted,
         hook: Hook<'_>,
-        before_callbacks: &mut dyn FnMut(),
+        before_user_code: &mut dyn FnMut(),
     ) -> Snapshot {
         self.runtime().point(Point::Published);
-        self.wake_all(&sorted.observers, hook);
+        self.wake_all(&sorted.observers, hook, before_user_code);
         let mut settled = published;
         if published.has_callbacks() {
-            before_callbacks();
+            before_user_code();
             #[cfg(feature = "alloc")]
             self.run_callbacks(&sorted.callbacks, hook);
             settled = self.locked(|| self.state().settle());
         }
-        self.wake_all(&self.header().waiters, hook);
+        self.wake_all(&self.header().waiters, hook, before_user_code);
         settled
     }
 
     /// Pops and tells every node of `chain`, one at a time: a waiter may leave at any moment, under the lock.
-    fn wake_all(self, chain: &Cell<Link>, hook: Hook<'_>) {
-        while let Some(waker) = self.locked(|| {
+    fn wake_all(self, chain: &Cell<Link>, hook: Hook<'_>, before_user_code: &mut dyn FnMut()) {
+        while let Some(told) = self.locked(|| {
             loop {
                 // SAFETY: under the lock.
                 let node = unsafe { waiters::pop(chain) }?;
                 // SAFETY: the node was linked until now, and whoever owns it takes the lock before it goes.
-                if let Some(waker) = unsafe { waiters::tell(node) } {
-                    return Some(waker);
+                if let Some(told) = unsafe { waiters::tell(node) } {
+                    return Some(told);
                 }
             }
         }) {
-            let mut waker = Some(waker);
-            self.guarded(hook, |panic| ErrorReport::WakerPanicked(panic), || {
-                if let Some(waker) = waker.take() {
-                    waker.wake();
-                }
-            });
+            if told.of_user {
+                before_user_code();
+            }
+            let mut waker = Some(told.waker);
+            self.guarded(
+                hook,
+                |panic| ErrorReport::WakerPanicked(panic),
+                || {
+                    if let Some(waker) = waker.take() {
+                        waker.wake();
+                    }
+                },
+            );
         }
     }
 
@@ -160,11 +173,15 @@ impl Raw {
     #[cfg(feature = "alloc")]
     pub(crate) fn run_callback(self, callback: waiters::Callback, hook: Hook<'_>) {
         let mut callback = Some(callback);
-        self.guarded(hook, |panic| ErrorReport::CallbackPanicked(panic), || {
-            if let Some(callback) = callback.take() {
-                callback(self);
-            }
-        });
+        self.guarded(
+            hook,
+            |panic| ErrorReport::CallbackPanicked(panic),
+            || {
+                if let Some(callback) = callback.take() {
+                    callback(self);
+                }
+            },
+        );
     }
 
     /// Drops the outcome of a settled call whose future is gone, telling the hook of a failure that nobody read.
@@ -175,17 +192,28 @@ impl Raw {
         }
         let hook = self.locked(|| Hook::at(&self.header().waiters));
         if state.is_unread_failure() {
-            // SAFETY: the state is FINISHED and not TAKEN, and the outcome is this thread's.
-            let error = unsafe { (self.header().vtable.error)(self.as_ptr()) };
-            // SAFETY: the outcome stays where it is until it is dropped below.
-            let error = error.map(|error| unsafe { error.as_ref() });
-            hook.lend().report(self.runtime(), &ErrorReport::Unread(error));
+            hook.lend()
+                .report(self.runtime(), &ErrorReport::Unread(self.error()));
         }
-        self.state().mark_taken();
+        if !self.state().mark_taken() {
+            return;
+        }
         // SAFETY: the state was settled and not TAKEN, and the right to dispose is this thread's.
-        self.guarded(hook.lend(), |panic| ErrorReport::DropPanicked(panic), || unsafe {
-            (self.header().vtable.drop_outcome)(self.as_ptr());
-        });
+        self.guarded(
+            hook.lend(),
+            |panic| ErrorReport::DropPanicked(panic),
+            || unsafe {
+                (self.header().vtable.drop_outcome)(self.as_ptr());
+            },
+        );
+    }
+
+    /// The error of an outcome that is there and stays.
+    fn error<'a>(self) -> Option<&'a TaskError> {
+        // SAFETY: the caller knows that the state is FINISHED and not TAKEN.
+        let error = unsafe { (self.header().vtable.error)(self.as_ptr()) };
+        // SAFETY: the outcome stays where it is for as long as the caller uses this.
+        error.map(|error| unsafe { error.as_ref() })
     }
 
     /// Runs user code; a panic goes to the hook.
@@ -198,9 +226,8 @@ impl Raw {
         if let Err(payload) = self.runtime().catch(&mut code) {
             let panic = Panic::from(payload);
             hook.report(self.runtime(), &report(&panic));
-            // Even the drop of a payload is user code.
             let mut panic = Some(panic);
-            let _ = self.runtime().catch(&mut || drop(panic.take()));
+            self.runtime().quietly(&mut || drop(panic.take()));
         }
     }
 }

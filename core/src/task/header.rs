@@ -40,9 +40,10 @@ pub(crate) struct Vtable {
     pub(crate) drop_outcome: unsafe fn(NonNull<Header>),
     /// Frees the block. The caller held the last reference.
     pub(crate) free: unsafe fn(NonNull<Header>),
-    /// Runs one call of the pool that this call keeps alive; `None` if waiting callers do not run calls there. The caller has
-    /// a reference.
-    pub(crate) pump: unsafe fn(NonNull<Header>) -> Option<bool>,
+    /// Whether whoever waits for this call runs calls of its pool.
+    pub(crate) is_pumped: bool,
+    /// Runs one call of the pool that this call keeps alive; false if there is none. The caller has a reference.
+    pub(crate) pump: unsafe fn(NonNull<Header>) -> bool,
 }
 
 impl Header {

@@ -2,11 +2,7 @@
 
 use core::{fmt, mem::ManuallyDrop};
 
-use super::{
-    Local,
-    header::Raw,
-    state::Start,
-};
+use super::{Local, header::Raw, state::Start};
 use crate::{
     future::{CancelledBy, ErrorReport, Hook, TaskError},
     platform::{Owner, Point},
@@ -48,10 +44,7 @@ impl Task {
         let raw = self.into_raw();
         raw.runtime().point(Point::Taken);
         match raw.state().start() {
-            Start::Run => Started::Run(Running {
-                raw,
-                release: true,
-            }),
+            Start::Run => Started::Run(Running { raw, release: true }),
             Start::Passed => {
                 pass(raw, owner);
                 Started::Passed
@@ -67,13 +60,21 @@ impl Task {
         cancelled
     }
 
-    /// Takes the call back before anybody saw it, without telling anybody.
-    ///
-    /// # Safety
-    /// Nobody else has a reference that they use: the caller lets go of the future without looking at it.
+    /// Has whoever waits for the call on a thread look again, once `queue` has put it where it can be taken.
     #[cfg(feature = "alloc")]
-    pub(crate) unsafe fn withdraw(self) -> Raw {
-        self.into_raw()
+    pub(crate) fn nudge_after(self, queue: impl FnOnce(Self)) {
+        let raw = self.0;
+        raw.state().retain();
+        queue(self);
+        // SAFETY: under the lock.
+        raw.locked(|| unsafe { super::waiters::nudge(&raw.header().waiters) });
+        raw.release();
+    }
+
+    /// Leaves the reference to the submitter, who takes the call back before anybody else saw it.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn forget(self) {
+        let _ = self.into_raw();
     }
 }
 
@@ -90,11 +91,7 @@ impl Drop for Task {
     fn drop(&mut self) {
         let raw = self.0;
         match raw.state().start() {
-            Start::Run => Running {
-                raw,
-                release: true,
-            }
-            .discard(TaskError::Abandoned, Hook::NONE),
+            Start::Run => Running { raw, release: true }.discard(TaskError::Abandoned, Hook::NONE),
             Start::Passed => {
                 raw.locked(|| ());
                 raw.release();
@@ -159,18 +156,22 @@ impl Running {
     pub(crate) fn discard(self, error: TaskError, hook: Hook<'_>) {
         let raw = self.raw;
         // SAFETY: this is the runner, and the call is there.
-        raw.guarded(hook, |panic| ErrorReport::DropPanicked(panic), || unsafe {
-            (raw.header().vtable.drop_call)(raw.as_ptr());
-        });
+        raw.guarded(
+            hook,
+            |panic| ErrorReport::DropPanicked(panic),
+            || unsafe {
+                (raw.header().vtable.drop_call)(raw.as_ptr());
+            },
+        );
         raw.fail(error, self.release, hook);
     }
 }
 
 impl Ran {
-    /// Publishes the outcome and tells everybody. `before_callbacks` is called if there are callbacks, before they run.
+    /// Publishes the outcome and tells everybody; see [`Raw::finish`].
     #[inline]
-    pub(crate) fn finish(self, hook: Hook<'_>, before_callbacks: &mut dyn FnMut()) {
+    pub(crate) fn finish(self, hook: Hook<'_>, before_user_code: &mut dyn FnMut()) {
         self.raw
-            .finish(self.failed, self.release, hook, before_callbacks);
+            .finish(self.failed, self.release, hook, before_user_code);
     }
 }

@@ -9,7 +9,8 @@
 //!   bit  6     TAKEN      the outcome was moved out or dropped
 //!   bit  7     READ       somebody looked at the failure
 //!   bits 8-9   who cancelled
-//!   bits 10..  references
+//!   bit  10    KEPT       a scope disposes of the outcome, nobody else
+//!   bits 11..  references
 //!
 //!                (1) start                (2) finish / publish
 //!      PENDING ─────────────▶ RUNNING ─────────────▶ FINISHED
@@ -17,8 +18,9 @@
 //!         └───── (3) cancel ─────▶ CANCELLED
 //! ```
 //!
-//! *Done* is FINISHED or CANCELLED. *Settled* is done without CALLBACKS; it is (4) `settle` that clears them. Whoever makes a
-//! call settled while GONE is set disposes of the outcome; else the future does, by taking or dropping it.
+//! *Done* is FINISHED or CANCELLED. *Settled* is done without CALLBACKS; it is (4) `settle` that clears them. Cancelling sets
+//! them, for the time until the call itself is dropped. Whoever makes a call settled while GONE is set disposes of the outcome;
+//! else the future does, by taking or dropping it. Of a call that is KEPT, its scope does.
 
 use crate::{
     future::{CancelledBy, TaskState},
@@ -39,7 +41,11 @@ const TAKEN: usize = 1 << 6;
 const READ: usize = 1 << 7;
 const BY_SHIFT: u32 = 8;
 const BY: usize = 0b11 << BY_SHIFT;
-const REF: usize = 1 << 10;
+#[cfg(feature = "alloc")]
+const KEPT: usize = 1 << 10;
+#[cfg(not(feature = "alloc"))]
+const KEPT: usize = 0;
+const REF: usize = 1 << 11;
 
 /// What the word said at one moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,10 +91,15 @@ impl Snapshot {
         self.0 & TAKEN != 0
     }
 
-    /// Over, and nothing of it is left to drop.
+    /// Settled, and nobody else refers to it.
     #[cfg(feature = "alloc")]
-    pub(crate) fn is_settled_and_taken(self) -> bool {
-        self.is_settled() && (self.is_taken() || self.is_cancelled())
+    pub(crate) fn is_left_alone(self) -> bool {
+        self.is_settled() && self.is_last()
+    }
+
+    /// A scope disposes of the outcome.
+    pub(crate) fn is_kept(self) -> bool {
+        self.0 & KEPT != 0
     }
 
     pub(crate) fn is_failed(self) -> bool {
@@ -253,7 +264,7 @@ impl State {
         Snapshot(old.wrapping_add(change))
     }
 
-    /// (3) PENDING → CANCELLED. Under the lock of the waiters. The error is what it is instead.
+    /// (3) PENDING → CANCELLED, not settled before [`settle`](Self::settle). Under the lock of the waiters. The error is what it is instead.
     pub(crate) fn cancel(&self, by: CancelledBy) -> Result<(), Snapshot> {
         let by = match by {
             CancelledBy::Caller => 0,
@@ -261,7 +272,7 @@ impl State {
             CancelledBy::Discarded => 2,
         } << BY_SHIFT;
         self.update(Ordering::AcqRel, |word| {
-            (word & LIFECYCLE == PENDING).then_some(word | CANCELLED | by)
+            (word & LIFECYCLE == PENDING).then_some(word | CANCELLED | CALLBACKS | by)
         })
         .map(drop)
     }
@@ -314,9 +325,9 @@ impl State {
         self.0.fetch_or(READ, Ordering::Relaxed);
     }
 
-    /// The outcome was moved out or dropped.
-    pub(crate) fn mark_taken(&self) {
-        self.0.fetch_or(TAKEN, Ordering::AcqRel);
+    /// The outcome is moved out or dropped, by the caller if this is true: nobody did before.
+    pub(crate) fn mark_taken(&self) -> bool {
+        !Snapshot(self.0.fetch_or(TAKEN, Ordering::AcqRel)).is_taken()
     }
 
     /// One more reference.
@@ -324,6 +335,13 @@ impl State {
     pub(crate) fn retain(&self) {
         // Relaxed: made from a reference that exists; nothing is published by it.
         self.0.fetch_add(REF, Ordering::Relaxed);
+    }
+
+    /// One more reference, of a scope that will dispose of the outcome. The future exists and was not seen by others yet.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn keep(&self) {
+        // Relaxed: as for `retain`; the future, which asks for it, goes to others by ways that are ordered.
+        self.0.fetch_add(REF + KEPT, Ordering::Relaxed);
     }
 
     /// One reference less.

@@ -15,15 +15,16 @@ pub(crate) struct Boxed<K = ()>(K);
 
 /// What a boxed call keeps alive for as long as anybody refers to it.
 pub(crate) trait Keep: 'static {
-    /// As [`Storage::pump`].
-    fn pump(&self) -> Option<bool>;
-}
+    /// As [`Storage::IS_PUMPED`].
+    const IS_PUMPED: bool = false;
 
-impl Keep for () {
-    fn pump(&self) -> Option<bool> {
-        None
+    /// As [`Storage::pump`].
+    fn pump(&self) -> bool {
+        false
     }
 }
+
+impl Keep for () {}
 
 impl<C: Call, K: Keep> Storage<C> for Boxed<K> {
     unsafe fn free(cell: NonNull<Cell<C, Self>>) {
@@ -35,7 +36,9 @@ impl<C: Call, K: Keep> Storage<C> for Boxed<K> {
         drop(unsafe { Box::from_raw(cell.as_ptr()) });
     }
 
-    fn pump(&self) -> Option<bool> {
+    const IS_PUMPED: bool = K::IS_PUMPED;
+
+    fn pump(&self) -> bool {
         self.0.pump()
     }
 }

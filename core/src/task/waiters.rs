@@ -31,7 +31,10 @@ impl Link {
 
     pub(crate) fn owner(owner: Option<NonNull<Owner>>) -> Self {
         Self(owner.map_or(core::ptr::null_mut(), |owner| {
-            owner.as_ptr().cast::<()>().map_addr(|address| address | OWNER)
+            owner
+                .as_ptr()
+                .cast::<()>()
+                .map_addr(|address| address | OWNER)
         }))
     }
 
@@ -82,12 +85,28 @@ pub(crate) enum Role {
     Await(Waker),
     /// Tell the set that this node is a member of, when done. Called under the lock; what it returns is woken outside.
     #[cfg(feature = "alloc")]
-    Member(unsafe fn(NonNull<Node>) -> Option<Waker>),
+    Member(&'static MemberActions),
     /// Run before the call is settled.
     #[cfg(feature = "alloc")]
     Callback(Callback),
     /// Nothing any more.
     Told,
+}
+
+/// What a set does with one of its members, under the lock of the call.
+#[cfg(feature = "alloc")]
+pub(crate) struct MemberActions {
+    /// The call is done.
+    pub(crate) tell: unsafe fn(NonNull<Node>) -> Option<Told>,
+    /// Whoever waits for the set on a thread is to look again.
+    pub(crate) nudge: unsafe fn(NonNull<Node>),
+}
+
+/// Whom to wake, outside the lock.
+pub(crate) struct Told {
+    pub(crate) waker: Waker,
+    /// Whether waking runs code of the user's: an async runtime's, not a platform's unparker.
+    pub(crate) of_user: bool,
 }
 
 /// One waiter. Owned by who waits, or by the list for callbacks and awaits; never moved while linked.
@@ -187,23 +206,52 @@ pub(crate) unsafe fn end(head: &Cell<Link>) -> Link {
 ///
 /// # Safety
 /// Under the lock; `node` was just popped.
-pub(crate) unsafe fn tell(node: NonNull<Node>) -> Option<Waker> {
+pub(crate) unsafe fn tell(node: NonNull<Node>) -> Option<Told> {
     // SAFETY: a node that was linked is alive until the lock is left.
     let role = unsafe { node.as_ref() }.take_role();
     match role {
-        Role::Observer(waker) | Role::Taker(waker) => Some(waker),
+        Role::Observer(waker) | Role::Taker(waker) => Some(Told {
+            waker,
+            of_user: false,
+        }),
         #[cfg(feature = "alloc")]
         Role::Await(waker) => {
             // SAFETY: the node of an await is a box that belongs to whoever unlinked it.
             drop(unsafe { Box::from_raw(node.as_ptr()) });
-            Some(waker)
+            Some(Told {
+                waker,
+                of_user: true,
+            })
         }
         // SAFETY: the member's set waits for this lock before it goes.
         #[cfg(feature = "alloc")]
-        Role::Member(tell) => unsafe { tell(node) },
+        Role::Member(actions) => unsafe { (actions.tell)(node) },
         #[cfg(feature = "alloc")]
         Role::Callback(_) => None,
         Role::Told => None,
+    }
+}
+
+/// Has every thread that waits look again: there is something that it can do for its call.
+///
+/// # Safety
+/// Under the lock.
+#[cfg(feature = "alloc")]
+pub(crate) unsafe fn nudge(head: &Cell<Link>) {
+    let mut link = head.get();
+    while let Target::Node(found) = link.target() {
+        // SAFETY: a linked node is alive, and under the lock nobody unlinks it.
+        let node = unsafe { found.as_ref() };
+        let role = node.take_role();
+        match &role {
+            // Threads' wakers are the platform's: no user code runs here.
+            Role::Observer(waker) | Role::Taker(waker) => waker.wake_by_ref(),
+            // SAFETY: the member's set waits for this lock before it goes.
+            Role::Member(actions) => unsafe { (actions.nudge)(found) },
+            Role::Await(_) | Role::Callback(_) | Role::Told => {}
+        }
+        node.role.set(role);
+        link = node.next.get();
     }
 }
 
