@@ -150,6 +150,10 @@ impl<B: Backend> Handle<B> {
     /// # Errors
     /// As [`submit`](Self::submit).
     #[inline]
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result inside a future, or a map, is what it is"
+    )]
     pub fn submit_result<A, T, E, F>(
         &self,
         f: F,
@@ -344,6 +348,10 @@ impl<B: Backend> Handle<B> {
     ///
     /// # Errors
     /// As [`map`](Self::map).
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result inside a future, or a map, is what it is"
+    )]
     pub fn map_result<A, T, E, F, I>(
         &self,
         f: F,
@@ -363,6 +371,10 @@ impl<B: Backend> Handle<B> {
     ///
     /// # Errors
     /// As [`map`](Self::map).
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result inside a future, or a map, is what it is"
+    )]
     pub fn map_result_with<A, T, E, F, I>(
         &self,
         options: MapOptions,

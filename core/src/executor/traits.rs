@@ -41,6 +41,10 @@ pub trait Executor {
     ///
     /// # Errors
     /// [`SubmitError`] with the function and its arguments, if the executor is broken, shut down or full, in this order.
+    #[expect(
+        clippy::type_complexity,
+        reason = "the function and its arguments come back as they were given"
+    )]
     fn submit<A: Payload, R: Payload>(
         &self,
         f: fn(A) -> R,

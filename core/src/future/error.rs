@@ -69,8 +69,11 @@ pub enum BrokenKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenExecutor {
     kind: BrokenKind,
-    // Boxed twice, so that every outcome is small.
     #[cfg(feature = "alloc")]
+    #[expect(
+        clippy::box_collection,
+        reason = "one word, so that every outcome is small"
+    )]
     cause: Box<String>,
 }
 

@@ -74,11 +74,10 @@ impl<'a> Hook<'a> {
     /// The hook of a pool.
     #[cfg_attr(not(feature = "alloc"), allow(unused_variables))]
     pub(crate) fn of(owner: &'a Owner) -> Self {
-        Self {
-            #[cfg(feature = "alloc")]
-            hook: owner.hook(),
-            ..Self::NONE
-        }
+        #[cfg(feature = "alloc")]
+        return Self { hook: owner.hook() };
+        #[cfg(not(feature = "alloc"))]
+        return Self::NONE;
     }
 
     pub(crate) fn kept(self) -> KeptHook {
@@ -126,10 +125,11 @@ impl<'a> Hook<'a> {
 
 impl KeptHook {
     pub(crate) fn lend(&self) -> Hook<'_> {
-        Hook {
-            #[cfg(feature = "alloc")]
+        #[cfg(feature = "alloc")]
+        return Hook {
             hook: self.hook.as_ref(),
-            ..Hook::NONE
-        }
+        };
+        #[cfg(not(feature = "alloc"))]
+        return Hook::NONE;
     }
 }

@@ -47,8 +47,10 @@ unsafe impl<T: Send> Sync for Promise<T> {}
 #[must_use]
 pub fn promise<P: Platform, T: Send + 'static>() -> (Promise<T>, Future<T>) {
     let raw = crate::task::allocate::<P, _, _>(Promised::<T>(PhantomData), None, ());
-    // SAFETY: a new call has one reference for each.
-    unsafe { (Promise::new(raw), Future::new(raw)) }
+    // SAFETY: a new call has a reference for its producer.
+    let promise = unsafe { Promise::new(raw) };
+    // SAFETY: and one for its consumer.
+    (promise, unsafe { Future::new(raw) })
 }
 
 impl<T> Promise<T> {

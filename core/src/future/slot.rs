@@ -85,8 +85,10 @@ impl<T: Send> Slot<T> {
         });
         // SAFETY: the place is `'static`, and stays this pair's until its references are gone.
         let raw = unsafe { Cell::raw(cell) };
-        // SAFETY: a new call has one reference for each.
-        Ok(unsafe { (Promise::new(raw), Future::new(raw)) })
+        // SAFETY: a new call has a reference for its producer.
+        let promise = unsafe { Promise::new(raw) };
+        // SAFETY: and one for its consumer.
+        Ok((promise, unsafe { Future::new(raw) }))
     }
 }
 

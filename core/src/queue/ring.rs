@@ -176,10 +176,12 @@ impl<T> Ring<T> {
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
-                        // SAFETY: the stamp said that a value is there, and the exchange made it this thread's.
-                        let value = slot
-                            .value
-                            .with_mut(|value| unsafe { (*value).assume_init_read() });
+                        let value = slot.value.with_mut(|place| {
+                            // SAFETY: the exchange made the slot this thread's.
+                            let place = unsafe { &mut *place };
+                            // SAFETY: the stamp said that a value is there, and it is read once.
+                            unsafe { place.assume_init_read() }
+                        });
                         self.pass_turn(slot, index, position.wrapping_add(self.lap));
                         return Some(Popped {
                             value,

@@ -4,6 +4,8 @@
 //! outcome, [`idle`] knows who sleeps and must be woken, [`producers`] who waits for room, [`shutdown`] how it all ends.
 
 mod idle;
+#[cfg(cf_model)]
+pub mod model;
 mod park_list;
 mod producers;
 mod shutdown;

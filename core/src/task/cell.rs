@@ -161,9 +161,13 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
     }
 
     unsafe fn free(header: NonNull<Header>) {
-        // SAFETY: the last reference is gone, so nobody else reads the list's end.
         #[cfg(feature = "alloc")]
-        drop(unsafe { super::waiters::take_hook(&header.as_ref().waiters) });
+        {
+            // SAFETY: the block is not freed yet.
+            let waiters = unsafe { &header.as_ref().waiters };
+            // SAFETY: the last reference is gone, so nobody else reads the list's end.
+            drop(unsafe { super::waiters::take_hook(waiters) });
+        }
         // SAFETY: the last reference is gone, and with it the call and the outcome.
         unsafe { S::free(header.cast()) }
     }

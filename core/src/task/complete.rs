@@ -49,7 +49,7 @@ impl Raw {
             let head = &self.header().waiters;
             // From here the end of the list is no longer the owner: the pool may be gone before the future.
             // SAFETY: under the lock; `sorted` lives until `tell` has emptied it.
-            unsafe { sorted.sort(head, |_| hook.keep_for(failed)) };
+            unsafe { sorted.sort(head, hook.keep_for(failed)) };
             published
         });
         let settled = self.tell(published, &sorted, hook, before_user_code);
@@ -79,20 +79,19 @@ impl Raw {
         let hook = self.locked(|| {
             self.state().cancel(by)?;
             let head = &self.header().waiters;
-            let mut kept = Hook::NONE.kept();
+            // SAFETY: under the lock.
+            let owner = unsafe { waiters::end(head) }.end_owner();
+            // SAFETY: the state was PENDING, so the call's entry is in its owner's queue, and whoever passes it takes this
+            // lock before the owner can be gone.
+            let kept = match owner.map(|owner| unsafe { owner.as_ref() }) {
+                Some(owner) => {
+                    owner.husk_made();
+                    Hook::of(owner).kept()
+                }
+                None => Hook::NONE.kept(),
+            };
             // SAFETY: under the lock; `sorted` lives until `tell` has emptied it.
-            unsafe {
-                sorted.sort(head, |end| {
-                    if let Some(owner) = end.end_owner() {
-                        // SAFETY: the state was PENDING, so the call's entry is in its owner's queue, and whoever passes
-                        // it takes this lock before the owner can be gone.
-                        let owner = owner.as_ref();
-                        owner.husk_made();
-                        kept = Hook::of(owner).kept();
-                    }
-                    Link::END
-                });
-            }
+            unsafe { sorted.sort(head, Link::END) };
             Ok(kept)
         })?;
         let hook = hook.lend();

@@ -185,7 +185,7 @@ pub(crate) struct State(AtomicUsize);
 impl State {
     /// PENDING, with one reference each for who produces and who consumes the outcome.
     pub(crate) fn pending() -> Self {
-        Self(AtomicUsize::new(PENDING | 2 * REF))
+        Self(AtomicUsize::new(PENDING | (2 * REF)))
     }
 
     #[inline]

@@ -294,11 +294,11 @@ impl Sorted {
         }
     }
 
-    /// Moves all but the takers from `head` to these chains and leaves `end` as the end. Returns the end that was.
+    /// Moves all but the takers from `head` to these chains and leaves `end` as the end.
     ///
     /// # Safety
     /// Under the lock; `self` stays in place until its chains are empty.
-    pub(crate) unsafe fn sort(&self, head: &Cell<Link>, end: impl FnOnce(Link) -> Link) {
+    pub(crate) unsafe fn sort(&self, head: &Cell<Link>, end: Link) {
         let takers = Cell::new(Link::END);
         // SAFETY: the caller has the lock.
         while let Some(node) = unsafe { pop(head) } {
@@ -318,7 +318,7 @@ impl Sorted {
             // SAFETY: the chain outlives the link: `self` by the caller's promise, `takers` is emptied below.
             unsafe { push(chain, node) };
         }
-        head.set(end(head.get()));
+        head.set(end);
         // SAFETY: the caller has the lock.
         while let Some(node) = unsafe { pop(&takers) } {
             // SAFETY: the head is the call's own and outlives its waiters.

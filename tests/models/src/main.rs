@@ -35,7 +35,7 @@ const MODELS: &[Model] = &[
     Model { name: "growth", preemptions: (3, 4), run: pools::growth },
     Model { name: "growth-refused", preemptions: (2, 3), run: pools::growth_refused },
     Model { name: "blocked-producer", preemptions: (3, 4), run: pools::blocked_producer },
-    Model { name: "blocked-producers-timeout", preemptions: (1, 2), run: pools::blocked_producers_timeout },
+    Model { name: "blocked-producers-timeout", preemptions: (2, 3), run: pools::blocked_producers_timeout },
     Model { name: "submit-against-shutdown", preemptions: (3, 4), run: pools::submit_against_shutdown },
 ];
 

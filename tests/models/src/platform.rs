@@ -27,7 +27,8 @@ pub struct Model;
 /// A mutex of loom's.
 pub struct ModelLock(loom::sync::Mutex<()>);
 
-impl Lock for ModelLock {
+// SAFETY: the mutex is held while the section runs.
+unsafe impl Lock for ModelLock {
     fn new() -> Self {
         Self(loom::sync::Mutex::new(()))
     }
@@ -81,7 +82,8 @@ loom::thread_local! {
     static CURRENT: std::cell::Cell<Option<std::ptr::NonNull<WorkerContext>>> = std::cell::Cell::new(None);
 }
 
-impl Platform for Model {
+// SAFETY: there is one lock for each kind of stripe; `CURRENT` is this thread's, set inside `enter` and restored after.
+unsafe impl Platform for Model {
     type Parker = ModelParker;
     type Lock = ModelLock;
     type Clock = Late;
@@ -185,7 +187,8 @@ impl Spawner for ModelSpawner {
 /// The parts of a model's pool.
 pub struct ModelBackend;
 
-impl Backend for ModelBackend {
+// SAFETY: the pools have workers of their own.
+unsafe impl Backend for ModelBackend {
     type Platform = Model;
     type Queue = Ring<Task>;
     type Spawner = ModelSpawner;

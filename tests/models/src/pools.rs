@@ -6,13 +6,15 @@ use std::{
 };
 
 use concurrent_futures_core::{
-    executor::{Handle, MapOptions, Pool},
+    executor::{Handle, Pool},
     future::{SubmitError, TaskError, promise},
-    queue::Policy,
+    platform::Time,
+    queue::{Deque, Policy},
+    scheduler::model::BlockingQueue,
 };
 use loom::thread;
 
-use crate::platform::{Model, ModelBackend, ModelSpawner, pool};
+use crate::platform::{Model, ModelBackend, ModelLock, ModelSpawner, pool};
 
 /// Calls one after the other: no wake-up of the one worker is lost.
 pub fn idle() {
@@ -91,30 +93,23 @@ pub fn blocked_producer() {
 
 /// Two blocked producers and room for one: if the one that is woken has no more time, the other gets it.
 pub fn blocked_producers_timeout() {
-    let policy = Policy::BlockTimeout(Duration::ZERO);
-    let pool = Arc::new(pool(1, 1, policy, ModelSpawner::holding()));
-    assert!(pool.spawn(|| ()).is_ok());
+    let queue: Arc<BlockingQueue<Model, Deque<u8, ModelLock, 1>>> =
+        Arc::new(BlockingQueue::new(Deque::new()));
+    assert!(queue.push(0, None));
     let impatient = thread::spawn({
-        let handle = pool.handle();
-        move || handle.spawn(|| ()).is_ok()
+        let queue = Arc::clone(&queue);
+        // On this platform every deadline is over.
+        move || queue.push(1, Some(Time::from_epoch(Duration::ZERO)))
     });
     let patient = thread::spawn({
-        let handle = pool.handle();
-        // A map waits for room whatever the policy.
-        move || handle.map_with(MapOptions::new(), |()| (), [()]).is_ok()
+        let queue = Arc::clone(&queue);
+        move || queue.push(2, None)
     });
-    let consumer = thread::spawn({
-        let handle = pool.handle();
-        move || run_one(&handle)
-    });
-    let got_in = impatient.join().expect("it does not panic");
-    assert!(consumer.join().expect("it does not panic"));
-    if got_in {
-        run_one(&pool);
+    assert_eq!(queue.pop(), Some(0));
+    if impatient.join().expect("it does not panic") {
+        queue.pop();
     }
     assert!(patient.join().expect("it does not panic"));
-    run_all(&pool);
-    leave(pool);
 }
 
 /// Takes a call by hand and runs it.
