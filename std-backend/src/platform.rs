@@ -70,10 +70,10 @@ fn stripe_of(address: usize) -> usize {
     ((address as u64).wrapping_mul(GOLDEN) >> (u64::BITS - STRIPES.ilog2())) as usize
 }
 
-/// How often a waiter looks again before it parks: short calls are over by then, and an idle pool costs nothing.
-const SPINS: u32 = 200;
-/// How many of the last turns give the processor to whoever else wants it.
-const YIELDS: u32 = 2;
+/// How often a waiter looks again before it gives its processor away: about a microsecond, by when a short call is over.
+const SPINS: u32 = 40;
+/// How often it then looks again after whoever else wants the processor had it, before it parks: an idle pool costs nothing.
+const YIELDS: u32 = 4;
 
 thread_local! {
     static CURRENT: Cell<Option<NonNull<WorkerContext>>> = const { Cell::new(None) };

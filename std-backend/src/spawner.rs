@@ -81,7 +81,6 @@ impl Spawner for ThreadSpawner {
         });
         match started {
             Ok(thread) => {
-                threads.started.retain(|thread| !thread.is_finished());
                 threads.started.push(thread);
                 Ok(())
             }

@@ -172,5 +172,7 @@ impl<L: 'static> fmt::Debug for ThreadPoolExecutor<L> {
     }
 }
 
+concurrent_futures_core::submit_by_handle!([L: 'static] ThreadPoolExecutor<L>, Threads<L>);
+
 #[cfg(feature = "serde")]
 concurrent_futures_core::executor_by_handle!([L: 'static] ThreadPoolExecutor<L>);

@@ -1,9 +1,9 @@
 //! Pools and the handles that submit to them.
 
-use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ops::Deref, time::Duration};
+use core::{fmt, marker::PhantomData, time::Duration};
 
 use super::{
-    Map, MapOptions, MapUnordered, Scope,
+    Scope,
     call::{AnyValue, Applied, Closure, Given, OnlyOk, WithLocal},
     scope::run_scope,
 };
@@ -11,8 +11,8 @@ use crate::{
     future::{Future, Refused as RefusedCall, SubmitError},
     queue::Policy,
     scheduler::{
-        self, Backend, Config, Initializer, Refused, ShutdownError, ShutdownReport, Stats, Wait,
-        Wanted, Why, Workers,
+        self, Backend, Initializer, Refused, ShutdownError, ShutdownReport, Stats, Wait, Wanted,
+        Why, Workers,
     },
     task::{Keep, Task, allocate, cell, header::Raw},
 };
@@ -70,6 +70,10 @@ pub(super) const NEVER_BLOCK: Option<Policy> = Some(Policy::Reject);
 pub(super) const WAIT_FOR_ROOM: Option<Policy> = Some(Policy::Block);
 
 impl<B: Backend> Handle<B> {
+    pub(super) fn new(pool: scheduler::Pool<B>) -> Self {
+        Self { pool }
+    }
+
     /// Submits a call and makes its future.
     ///
     /// # Safety
@@ -272,154 +276,6 @@ impl<B: Backend> Handle<B> {
         unsafe { self.submit_call(WithLocal(f, PhantomData), POOLS_POLICY) }
     }
 
-    /// Calls `f` with every item of `input`, and yields the results in the order of the input.
-    ///
-    /// All calls are submitted before this returns, waiting for room if the queue is full. See [`map_with`](Self::map_with) for
-    /// inputs that are large or endless, and for a timeout.
-    ///
-    /// ```
-    /// use concurrent_futures::ThreadPoolExecutor;
-    ///
-    /// let pool = ThreadPoolExecutor::new(2)?;
-    /// let squares = pool.map(|n: u32| n * n, [1, 2, 3])?.collect::<Result<Vec<_>, _>>()?;
-    /// assert_eq!(squares, [1, 4, 9]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`SubmitError`] if the pool takes no calls. What was submitted is cancelled then.
-    ///
-    /// # Cancel behaviour
-    /// Dropping the iterator cancels what has not started. An error of one call, too, and it is the last item.
-    pub fn map<A, R, F, I>(
-        &self,
-        f: F,
-        input: I,
-    ) -> Result<Map<B, F, I::IntoIter, R>, SubmitError<()>>
-    where
-        A: Send + 'static,
-        R: Send + 'static,
-        F: Fn(A) -> R + Send + Sync + 'static,
-        I: IntoIterator<Item = A>,
-    {
-        self.map_with(MapOptions::new(), f, input)
-    }
-
-    /// As [`map`](Self::map), with a bound on outstanding calls, a timeout, or going on after errors.
-    ///
-    /// ```
-    /// use concurrent_futures::{MapOptions, ThreadPoolExecutor};
-    ///
-    /// let pool = ThreadPoolExecutor::new(2)?;
-    /// let endless = pool.map_with(MapOptions::new().buffer_size(8), |n: u64| n * n, 1..)?;
-    /// assert_eq!(endless.take(3).collect::<Result<Vec<_>, _>>()?, [1, 4, 9]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`map`](Self::map).
-    pub fn map_with<A, R, F, I>(
-        &self,
-        options: MapOptions,
-        f: F,
-        input: I,
-    ) -> Result<Map<B, F, I::IntoIter, R>, SubmitError<()>>
-    where
-        A: Send + 'static,
-        R: Send + 'static,
-        F: Fn(A) -> R + Send + Sync + 'static,
-        I: IntoIterator<Item = A>,
-    {
-        Map::any_value(self.clone(), options, f, input.into_iter())
-    }
-
-    /// As [`map`](Self::map), for functions that return `Result`: the first `Err` is yielded, cancels the rest and ends the
-    /// iterator.
-    ///
-    /// ```
-    /// use concurrent_futures::ThreadPoolExecutor;
-    ///
-    /// let pool = ThreadPoolExecutor::new(1)?;
-    /// let parsed: Vec<_> = pool.map_result(str::parse::<u8>, ["1", "x", "3"])?.collect();
-    /// assert_eq!(parsed.len(), 2);
-    /// assert!(parsed[1].as_ref().unwrap().is_err());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`map`](Self::map).
-    #[expect(
-        clippy::type_complexity,
-        reason = "a result inside a future, or a map, is what it is"
-    )]
-    pub fn map_result<A, T, E, F, I>(
-        &self,
-        f: F,
-        input: I,
-    ) -> Result<Map<B, F, I::IntoIter, Result<T, E>>, SubmitError<()>>
-    where
-        A: Send + 'static,
-        T: Send + 'static,
-        E: Send + 'static,
-        F: Fn(A) -> Result<T, E> + Send + Sync + 'static,
-        I: IntoIterator<Item = A>,
-    {
-        self.map_result_with(MapOptions::new(), f, input)
-    }
-
-    /// As [`map_result`](Self::map_result), with the options of [`map_with`](Self::map_with).
-    ///
-    /// # Errors
-    /// As [`map`](Self::map).
-    #[expect(
-        clippy::type_complexity,
-        reason = "a result inside a future, or a map, is what it is"
-    )]
-    pub fn map_result_with<A, T, E, F, I>(
-        &self,
-        options: MapOptions,
-        f: F,
-        input: I,
-    ) -> Result<Map<B, F, I::IntoIter, Result<T, E>>, SubmitError<()>>
-    where
-        A: Send + 'static,
-        T: Send + 'static,
-        E: Send + 'static,
-        F: Fn(A) -> Result<T, E> + Send + Sync + 'static,
-        I: IntoIterator<Item = A>,
-    {
-        Map::only_ok(self.clone(), options, f, input.into_iter())
-    }
-
-    /// As [`map_with`](Self::map_with), and yields the results as they come.
-    ///
-    /// ```
-    /// use concurrent_futures::{MapOptions, ThreadPoolExecutor};
-    ///
-    /// let pool = ThreadPoolExecutor::new(2)?;
-    /// let mut squares = pool.map_unordered(MapOptions::new(), |n: u32| n * n, [1, 2, 3])?.collect::<Result<Vec<_>, _>>()?;
-    /// squares.sort();
-    /// assert_eq!(squares, [1, 4, 9]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`map`](Self::map).
-    pub fn map_unordered<A, R, F, I>(
-        &self,
-        options: MapOptions,
-        f: F,
-        input: I,
-    ) -> Result<MapUnordered<B, F, I::IntoIter, R>, SubmitError<()>>
-    where
-        A: Send + 'static,
-        R: Send + 'static,
-        F: Fn(A) -> R + Send + Sync + 'static,
-        I: IntoIterator<Item = A>,
-    {
-        MapUnordered::new(self.clone(), options, f, input.into_iter())
-    }
-
     /// Runs `body` with a scope whose calls may borrow from the caller's stack.
     ///
     /// When it returns, also by a panic, every call of the scope is over, and its closure, callbacks and outcome are dropped,
@@ -541,57 +397,4 @@ fn take_back<C: Given, K: Keep>(raw: Raw, refused: Refused) -> SubmitError<C::Ba
     }
     raw.release();
     refuse(why, call.give_back())
-}
-
-/// A pool and the right to end it: dropping it takes no more calls, runs those that wait, and joins the workers.
-///
-/// Everything that a [`Handle`] can do, it can.
-pub struct Pool<B: Backend> {
-    handle: Handle<B>,
-}
-
-impl<B: Backend> Pool<B> {
-    /// A pool without any workers yet.
-    #[must_use]
-    pub fn new(config: Config<B>) -> Self {
-        Self {
-            handle: Handle {
-                pool: scheduler::Pool::new(config),
-            },
-        }
-    }
-
-    /// Takes no more calls, and leaves those that wait to the workers: neither this nor any drop waits for them.
-    pub fn detach(self) {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: `this` is not used, and not dropped, after this.
-        let handle = unsafe { core::ptr::read(&this.handle) };
-        let _ = handle.shutdown(false, false);
-    }
-}
-
-impl<B: Backend> Deref for Pool<B> {
-    type Target = Handle<B>;
-
-    fn deref(&self) -> &Handle<B> {
-        &self.handle
-    }
-}
-
-impl<B: Backend> Drop for Pool<B> {
-    fn drop(&mut self) {
-        // On the pool's own worker, or where waiting is not allowed, the pool is closed and runs out by itself; if it has no
-        // workers, nobody is left to run what waits.
-        if self.handle.shutdown(true, false).is_err() && B::WORKERS == Workers::Waiter {
-            let _ = self.handle.shutdown(false, true);
-        }
-    }
-}
-
-impl<B: Backend> fmt::Debug for Pool<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool")
-            .field("stats", &self.stats())
-            .finish()
-    }
 }

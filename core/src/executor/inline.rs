@@ -103,3 +103,5 @@ impl<P: Platform> fmt::Debug for InlineExecutor<P> {
         f.debug_struct("InlineExecutor").finish_non_exhaustive()
     }
 }
+
+crate::submit_by_handle!([P: Platform] InlineExecutor<P>, InlineBackend<P>);

@@ -116,3 +116,5 @@ impl<P: Platform, Q: TaskQueue> fmt::Debug for PumpExecutor<P, Q> {
             .finish()
     }
 }
+
+crate::submit_by_handle!([P: Platform, Q: TaskQueue] PumpExecutor<P, Q>, PumpBackend<P, Q>);

@@ -65,22 +65,30 @@ where
     I: IntoIterator,
     I::Item: AsFuture,
 {
-    let mut set = WaitSet::new();
-    for future in futures {
-        set.insert(future);
+    AsCompleted {
+        set: futures.into_iter().collect(),
     }
-    AsCompleted { set }
 }
 
 /// As [`as_completed`], for at most `timeout` from this call: after what was done in time, one [`Timeout`] and the end.
+///
+/// The clock is that of the first future, and starts when `futures` has given it.
 pub fn as_completed_timeout<I>(futures: I, timeout: Duration) -> AsCompletedTimeout<I::Item>
 where
     I: IntoIterator,
     I::Item: AsFuture,
 {
-    let AsCompleted { set } = as_completed(futures);
+    let mut set = WaitSet::new();
+    // With no future there is nothing to wait for.
+    let mut deadline = Deadline::Never;
+    for future in futures {
+        if set.is_empty() {
+            deadline = future.as_future().raw().runtime().deadline(timeout);
+        }
+        set.insert(future);
+    }
     AsCompletedTimeout {
-        deadline: set.deadline(timeout),
+        deadline,
         total: set.len(),
         over: false,
         set,

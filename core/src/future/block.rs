@@ -152,9 +152,9 @@ pub(crate) fn claim(raw: Raw) -> bool {
     let Some(running) = Running::claim(raw, owner) else {
         return false;
     };
-    running
-        .run(Local(local))
-        .finish(Hook::of(owner), &mut || ());
+    let ran = running.run(Local(local));
+    owner.ran();
+    ran.finish(Hook::of(owner), &mut || ());
     true
 }
 

@@ -87,11 +87,19 @@ impl<'a> Hook<'a> {
         }
     }
 
-    /// The end of a finished call's list of waiters: it keeps the hook of a failure, for whoever drops it unread.
-    #[cfg_attr(not(feature = "alloc"), allow(unused_variables))]
-    pub(crate) fn keep_for(self, failed: bool) -> Link {
+    /// Whether there is one.
+    #[inline]
+    pub(crate) fn is_some(self) -> bool {
         #[cfg(feature = "alloc")]
-        if failed && let Some(hook) = self.hook {
+        return self.hook.is_some();
+        #[cfg(not(feature = "alloc"))]
+        return false;
+    }
+
+    /// The end of a finished call's list of waiters: it keeps the hook for what comes later, when the pool may be gone.
+    pub(crate) fn keep(self) -> Link {
+        #[cfg(feature = "alloc")]
+        if let Some(hook) = self.hook {
             return Link::hook(hook.clone().into_raw());
         }
         Link::END

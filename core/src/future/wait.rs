@@ -87,13 +87,13 @@ where
         let mut seen = BTreeSet::new();
         futures.retain(|future| seen.insert(future.as_future().id()));
     }
-    let enough = |future: &I::Item| match return_when {
+    let enough = |future: &&I::Item| match return_when {
         ReturnWhen::FirstCompleted => future.as_future().done(),
         ReturnWhen::FirstException => future.as_future().failed(),
         ReturnWhen::AllCompleted => false,
     };
     if let Some(first) = futures.first()
-        && !futures.iter().any(enough)
+        && !futures.iter().any(|future| enough(&future))
     {
         let runtime = first.as_future().raw().runtime();
         let deadline = match timeout {
@@ -101,11 +101,12 @@ where
             Some(timeout) => runtime.deadline(timeout),
             None => Deadline::Never,
         };
-        if return_when == ReturnWhen::AllCompleted {
+        let pumped = |future: &I::Item| future.as_future().raw().header().vtable.is_pumped;
+        if return_when == ReturnWhen::AllCompleted && !futures.iter().any(pumped) {
             wait_for_each(&futures, deadline);
         } else {
-            let waiting = futures.iter().filter(|future| !future.as_future().done());
-            wait_for_one(waiting, deadline, enough);
+            // All of them, those included that were done a moment ago: that moment may have been after the look above.
+            wait_for_one(&futures, deadline, enough);
         }
     }
     let (done, not_done) = futures
@@ -130,17 +131,11 @@ fn wait_for_each<F: AsFuture>(futures: &[F], deadline: Deadline) {
     }
 }
 
-fn wait_for_one<'a, F: AsFuture + 'a>(
-    futures: impl Iterator<Item = &'a F>,
-    deadline: Deadline,
-    enough: impl Fn(&F) -> bool,
-) {
-    let mut set = WaitSet::new();
-    for future in futures {
-        set.insert(future);
-    }
+/// As they come, until one is enough, and running calls where that is the waiter's part.
+fn wait_for_one<F: AsFuture>(futures: &[F], deadline: Deadline, enough: impl Fn(&&F) -> bool) {
+    let mut set: WaitSet<&F> = futures.iter().collect();
     while let Ok(Some(future)) = set.wait_next(deadline) {
-        if enough(future) {
+        if enough(&future) {
             return;
         }
     }

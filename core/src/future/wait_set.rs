@@ -168,17 +168,23 @@ impl Registered {
     }
 }
 
-impl Drop for Registered {
-    fn drop(&mut self) {
-        let raw = self.raw();
+impl Registered {
+    /// From here the call does not lead to the member any more.
+    fn unlink(&self) {
         let node = self.pointer().cast::<Node>();
-        raw.locked(|| {
+        self.raw().locked(|| {
             // SAFETY: the member is alive.
             let node = unsafe { node.as_ref() };
             // SAFETY: under the lock of the call that it was pushed to.
             unsafe { waiters::unlink(node) }
         });
-        raw.release();
+    }
+}
+
+/// Only once it is unlinked or off the board: a member on the board is led to by those that come after it.
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.raw().release();
     }
 }
 
@@ -204,7 +210,7 @@ impl Drop for Registered {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct WaitSet<F: AsFuture> {
-    /// By the order of insertion. Registrations before futures: they go first.
+    /// By the order of insertion.
     members: BTreeMap<usize, (Registered, F)>,
     ids: BTreeSet<FutureId>,
     inserted: usize,
@@ -340,7 +346,7 @@ impl<F: AsFuture> WaitSet<F> {
     }
 
     /// When `timeout` from now is over, by the clock of the members' platform.
-    pub(super) fn deadline(&self, timeout: Duration) -> Deadline {
+    fn deadline(&self, timeout: Duration) -> Deadline {
         // With no board there is nothing to wait for.
         self.board
             .map_or(Deadline::Never, |board| board.runtime.deadline(timeout))
@@ -408,6 +414,22 @@ impl<F: AsFuture> WaitSet<F> {
     }
 }
 
+impl<F: AsFuture> FromIterator<F> for WaitSet<F> {
+    fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> Self {
+        let mut set = Self::new();
+        set.extend(futures);
+        set
+    }
+}
+
+impl<F: AsFuture> Extend<F> for WaitSet<F> {
+    fn extend<I: IntoIterator<Item = F>>(&mut self, futures: I) {
+        for future in futures {
+            self.insert(future);
+        }
+    }
+}
+
 impl<F: AsFuture> Default for WaitSet<F> {
     fn default() -> Self {
         Self::new()
@@ -416,22 +438,14 @@ impl<F: AsFuture> Default for WaitSet<F> {
 
 impl<F: AsFuture> Drop for WaitSet<F> {
     fn drop(&mut self) {
-        // Registrations first, also if the drop of a future unwinds.
-        struct Free(Option<BoardRef>);
-        impl Drop for Free {
-            fn drop(&mut self) {
-                if let Some(BoardRef { board, .. }) = self.0.take() {
-                    // SAFETY: it was boxed, and no member is left that leads to it.
-                    drop(unsafe { Box::from_raw(board.as_ptr()) });
-                }
-            }
+        // All of them, before any is freed: one that finishes meanwhile goes behind the others on the board.
+        for (member, _) in self.members.values() {
+            member.unlink();
         }
-        let _free = Free(self.board.take());
-        let members = core::mem::take(&mut self.members);
-        let (registered, futures): (alloc::vec::Vec<_>, alloc::vec::Vec<_>) =
-            members.into_values().unzip();
-        drop(registered);
-        drop(futures);
+        if let Some(BoardRef { board, .. }) = self.board.take() {
+            // SAFETY: it was boxed, and no call leads to it any more.
+            drop(unsafe { Box::from_raw(board.as_ptr()) });
+        }
     }
 }
 

@@ -68,6 +68,9 @@ const _: () = assert!(align_of::<Owner>() >= 4);
 pub(crate) struct Owner {
     /// Entries in the queue whose call was cancelled or claimed: they take room, and wait for nothing.
     husks: AtomicUsize,
+    /// Whether the pool takes no more calls, and how many ran since.
+    closed: AtomicUsize,
+    ran_since: AtomicUsize,
     #[cfg(feature = "alloc")]
     hook: Option<crate::future::ErrorHook>,
 }
@@ -83,6 +86,8 @@ impl Owner {
     pub(crate) fn new(hook: Option<crate::future::ErrorHook>) -> Self {
         Self {
             husks: AtomicUsize::new(0),
+            closed: AtomicUsize::new(0),
+            ran_since: AtomicUsize::new(0),
             hook,
         }
     }
@@ -92,7 +97,7 @@ impl Owner {
         self.hook.as_ref()
     }
 
-    // Relaxed in all three: a statistic; nothing is published through it.
+    // Relaxed in all of these: statistics; nothing is published through them.
     pub(crate) fn husk_made(&self) {
         self.husks.fetch_add(1, Ordering::Relaxed);
     }
@@ -103,5 +108,21 @@ impl Owner {
 
     pub(crate) fn husks(&self) -> usize {
         self.husks.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(1, Ordering::Relaxed);
+    }
+
+    /// A call ran, and its outcome is about to be published.
+    #[inline]
+    pub(crate) fn ran(&self) {
+        if self.closed.load(Ordering::Relaxed) != 0 {
+            self.ran_since.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn ran_since_closed(&self) -> usize {
+        self.ran_since.load(Ordering::Relaxed)
     }
 }

@@ -24,9 +24,7 @@ pub(crate) trait Runtime: Sync {
 
     /// Runs user code whose panic has nobody to go to. Its payload is leaked: even the drop of one is user code.
     fn quietly(&self, code: &mut dyn FnMut()) {
-        if let Err(payload) = self.catch(code) {
-            core::mem::forget(payload);
-        }
+        let _leaked = self.catch(code).map_err(core::mem::ManuallyDrop::new);
     }
 }
 

@@ -162,10 +162,11 @@ impl<P: Platform> Idle<P> {
         self.census.fetch_add(TOTAL, Ordering::AcqRel);
     }
 
-    /// A worker that no longer searches is gone.
-    pub(crate) fn leave(&self) {
+    /// A worker, counted as `searching` or not, is gone.
+    pub(crate) fn leave(&self, searching: bool) {
+        let worker = TOTAL + if searching { SEARCHING } else { 0 };
         self.sleepers.with(|_| {
-            self.census.fetch_sub(TOTAL, Ordering::AcqRel);
+            self.census.fetch_sub(worker, Ordering::AcqRel);
         });
     }
 

@@ -137,8 +137,7 @@ pub(crate) struct Core<B: Backend> {
     returned: Locked<<B::Platform as Platform>::Lock, VecDeque<Task>>,
     returned_len: Padded<AtomicUsize>,
     end: Locked<<B::Platform as Platform>::Lock, End>,
-    /// Calls that finished, and that were cancelled, since the pool was closed.
-    ran_since: AtomicUsize,
+    /// Calls that were cancelled since the pool was closed.
     cancelled_since: AtomicUsize,
     /// Workers inside their initializer.
     initializing: AtomicUsize,
@@ -188,7 +187,6 @@ impl<B: Backend> Pool<B> {
                 broken: None,
                 waiting: ParkList::new(),
             }),
-            ran_since: AtomicUsize::new(0),
             cancelled_since: AtomicUsize::new(0),
             policy: config.policy,
             spawner: config.spawner,

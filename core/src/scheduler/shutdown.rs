@@ -90,7 +90,7 @@ impl<B: Backend> Pool<B> {
         }
         let stats = self.stats();
         Ok(ShutdownReport {
-            ran: self.ran_since.load(Ordering::Relaxed),
+            ran: self.owner.ran_since_closed(),
             cancelled: self.cancelled_since.load(Ordering::Relaxed),
             still_running: stats.workers - stats.idle.min(stats.workers),
             still_queued: stats.queued,
@@ -99,6 +99,7 @@ impl<B: Backend> Pool<B> {
 
     /// Takes no more calls; what waits will be run.
     pub(super) fn close(&self) {
+        self.owner.close();
         self.idle.close();
         self.producers.wake_all(&self.queue);
     }

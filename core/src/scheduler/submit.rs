@@ -73,7 +73,8 @@ impl<B: Backend> Pool<B> {
         if census.is_closed() {
             return self.withdraw(raw, Why::ShutDown);
         }
-        if rouse {
+        // A worker that searched a moment ago may have the call already: it took it before it stopped searching.
+        if rouse && self.has_work() {
             return self.find_worker(raw);
         }
         Ok(())
@@ -225,9 +226,9 @@ impl<B: Backend> Pool<B> {
     /// Runs the call on the submitting thread.
     fn run_here(&self, task: Task, local: Option<Local>) {
         if let Started::Run(running) = task.start(&self.owner) {
-            running
-                .run(local.unwrap_or(Local::NONE))
-                .finish(self.hook(), &mut || ());
+            let ran = running.run(local.unwrap_or(Local::NONE));
+            self.owner.ran();
+            ran.finish(self.hook(), &mut || ());
         }
     }
 }

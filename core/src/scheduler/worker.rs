@@ -8,7 +8,7 @@ use crate::{
     future::{BrokenExecutor, Panic},
     platform::{Entry, EntryActions, Erased, Platform, WorkerContext},
     queue::Queue,
-    sync::{Essential, Ordering, Shared, essential},
+    sync::{Essential, Ordering, Shared, essential, fence},
     task::{Local, Running, Started, Task},
 };
 
@@ -53,13 +53,17 @@ impl<B: Backend> Pool<B> {
                     let mut local = Some(local);
                     Erased::<B::Platform>::RUNTIME.quietly(&mut || drop(local.take()));
                 }
-                Err(cause) => self.break_down(BrokenExecutor::new(B::KIND, cause)),
+                Err(cause) => {
+                    self.break_down(BrokenExecutor::new(B::KIND, cause));
+                    self.idle.search();
+                }
             }
-            self.leave();
+            self.idle.leave(true);
+            self.worker_gone();
         });
     }
 
-    /// Comes in counted as searching, and leaves so if it succeeds.
+    /// Comes in counted as searching, and leaves so only if it succeeds.
     fn initialize(&self) -> Result<<B::Initializer as Initializer>::Local, String> {
         let is_trivial = self.initializer.is_trivial();
         if !is_trivial {
@@ -90,7 +94,7 @@ impl<B: Backend> Pool<B> {
         made
     }
 
-    /// The loop of a worker that has what it needs. It begins and ends counted as searching, the end taken off.
+    /// The loop of a worker that has what it needs. It begins and ends counted as searching.
     fn work(&self, local: Local) {
         let mut searching = true;
         loop {
@@ -106,12 +110,11 @@ impl<B: Backend> Pool<B> {
             } else if !self.idle.census().is_closed() {
                 self.idle.sleep(|| self.has_work());
             } else {
-                // SeqCst, inside `found`: a submitter that pushes after the look below sees that the pool is closed.
-                self.stop_searching();
+                // SeqCst: a submitter whose push the look below misses sees that the pool is closed.
+                fence(Ordering::SeqCst);
                 if !self.has_work() {
                     return;
                 }
-                searching = false;
             }
         }
     }
@@ -140,9 +143,7 @@ impl<B: Backend> Pool<B> {
         if searching {
             self.idle.search();
         }
-        if self.idle.census().is_closed() {
-            self.ran_since.fetch_add(1, Ordering::Relaxed);
-        }
+        self.owner.ran();
         ran.finish(self.hook(), &mut || {
             // It may take long; a worker in there is not idle.
             if core::mem::take(&mut searching) {
@@ -157,12 +158,6 @@ impl<B: Backend> Pool<B> {
         if self.idle.found() && essential(Essential::ChainWake) && self.has_work() {
             self.rouse();
         }
-    }
-
-    /// The worker, no longer searching, is gone.
-    fn leave(&self) {
-        self.idle.leave();
-        self.worker_gone();
     }
 
     /// A worker that was counted will never live.
@@ -196,12 +191,11 @@ impl<B: Backend> Pool<B> {
         self.idle.enter();
         B::Platform::enter(&context, || {
             let ran = running.run(Local::NONE);
-            if self.idle.census().is_closed() {
-                self.ran_since.fetch_add(1, Ordering::Relaxed);
-            }
+            self.owner.ran();
             ran.finish(self.hook(), &mut || ());
         });
-        self.leave();
+        self.idle.leave(false);
+        self.worker_gone();
     }
 
     /// Puts a call that was taken and not started back, ahead of all others (the last of the four seams).

@@ -30,7 +30,7 @@ impl Raw {
         before_user_code: &mut dyn FnMut(),
     ) {
         self.runtime().point(Point::Outcome);
-        if failed || self.state().finish(release) == Finish::LookAfter {
+        if failed || hook.is_some() || self.state().finish(release) == Finish::LookAfter {
             self.finish_and_tell(failed, release, hook, before_user_code);
         }
     }
@@ -49,7 +49,7 @@ impl Raw {
             let head = &self.header().waiters;
             // From here the end of the list is no longer the owner: the pool may be gone before the future.
             // SAFETY: under the lock; `sorted` lives until `tell` has emptied it.
-            unsafe { sorted.sort(head, hook.keep_for(failed)) };
+            unsafe { sorted.sort(head, hook.keep()) };
             published
         });
         let settled = self.tell(published, &sorted, hook, before_user_code);
@@ -91,7 +91,7 @@ impl Raw {
                 None => Hook::NONE.kept(),
             };
             // SAFETY: under the lock; `sorted` lives until `tell` has emptied it.
-            unsafe { sorted.sort(head, Link::END) };
+            unsafe { sorted.sort(head, kept.lend().keep()) };
             Ok(kept)
         })?;
         let hook = hook.lend();
@@ -226,7 +226,7 @@ impl Raw {
             let panic = Panic::from(payload);
             hook.report(self.runtime(), &report(&panic));
             let mut panic = Some(panic);
-            self.runtime().quietly(&mut || drop(panic.take()));
+            self.runtime().quietly(&mut || panic = None);
         }
     }
 }

@@ -41,10 +41,7 @@ const TAKEN: usize = 1 << 6;
 const READ: usize = 1 << 7;
 const BY_SHIFT: u32 = 8;
 const BY: usize = 0b11 << BY_SHIFT;
-#[cfg(feature = "alloc")]
 const KEPT: usize = 1 << 10;
-#[cfg(not(feature = "alloc"))]
-const KEPT: usize = 0;
 const REF: usize = 1 << 11;
 
 /// What the word said at one moment.
@@ -99,7 +96,7 @@ impl Snapshot {
 
     /// A scope disposes of the outcome.
     pub(crate) fn is_kept(self) -> bool {
-        self.0 & KEPT != 0
+        self.0 & KEPT == KEPT
     }
 
     pub(crate) fn is_failed(self) -> bool {

@@ -1,0 +1,16 @@
+//! The scheduling logic on a platform that the test steps by hand: it decides when a worker starts, what happens while one
+//! parks or just before it does, and what time it is. Single-threaded, so that every test goes the same way every time.
+
+mod between_locks;
+mod nested_wait;
+mod platform;
+mod policy;
+mod pump;
+mod seams;
+mod shutdown;
+mod slot;
+mod start;
+mod timeout;
+mod trace;
+mod wake;
+mod world;
