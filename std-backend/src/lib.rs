@@ -66,3 +66,7 @@ pub type PumpExecutor<Q = Ring<Task>> =
 pub fn promise<T: Send + 'static>() -> (Promise<T>, Future<T>) {
     concurrent_futures_core::future::promise::<StdPlatform, T>()
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeDoctests;

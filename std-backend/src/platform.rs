@@ -71,7 +71,7 @@ fn stripe_of(address: usize) -> usize {
 }
 
 /// How often a waiter looks again before it gives its processor away: about a microsecond, by when a short call is over.
-const SPINS: u32 = 40;
+const SPINS: u32 = 100;
 /// How often it then looks again after whoever else wants the processor had it, before it parks: an idle pool costs nothing.
 const YIELDS: u32 = 4;
 
