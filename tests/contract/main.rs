@@ -25,6 +25,7 @@ mod no_worker_left;
 mod panics;
 mod process_exit;
 mod refused_threads;
+mod regressions;
 mod result;
 mod scope;
 mod sharing;
