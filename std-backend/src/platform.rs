@@ -70,10 +70,10 @@ fn stripe_of(address: usize) -> usize {
     ((address as u64).wrapping_mul(GOLDEN) >> (u64::BITS - STRIPES.ilog2())) as usize
 }
 
-/// How often a waiter looks again before it gives its processor away: about a microsecond, by when a short call is over.
-const SPINS: u32 = 100;
-/// How often it then looks again after whoever else wants the processor had it, before it parks: an idle pool costs nothing.
-const YIELDS: u32 = 4;
+/// How often a waiter looks again before it parks: some ten microseconds, by when a short call is over.
+const SPINS: u32 = 400;
+/// After which look it gives its processor away once, after about a microsecond: what it waits for may be queued behind it there.
+const YIELD_AT: u32 = 48;
 
 thread_local! {
     static CURRENT: Cell<Option<NonNull<WorkerContext>>> = const { Cell::new(None) };
@@ -124,14 +124,18 @@ unsafe impl Platform for StdPlatform {
         life()
     }
 
+    #[cfg(target_os = "linux")]
+    fn processor() -> Option<usize> {
+        // SAFETY: it takes nothing and returns a number.
+        usize::try_from(unsafe { libc::sched_getcpu() }).ok()
+    }
+
     #[inline]
     fn relax(turn: u32) -> bool {
-        if turn < SPINS {
-            std::hint::spin_loop();
-        } else if turn < SPINS + YIELDS {
-            std::thread::yield_now();
-        } else {
-            return false;
+        match turn {
+            YIELD_AT => std::thread::yield_now(),
+            0..SPINS => std::hint::spin_loop(),
+            _ => return false,
         }
         true
     }

@@ -151,7 +151,7 @@ impl Sizes {
         calls: 500_000,
         windows: 250,
         window: 1_000,
-        round_trips: 10_000,
+        round_trips: 50_000,
         cold_wakes: 200,
         idling: Duration::from_millis(2),
         pending: 1_000_000,

@@ -107,6 +107,13 @@ pub unsafe trait Platform: Sized + 'static {
         false
     }
 
+    /// Which processor the calling thread runs on, if the platform knows: a hint. Of several sleeping workers one is woken that
+    /// last ran on another processor than the waker, which is busy with the waker itself.
+    #[inline]
+    fn processor() -> Option<usize> {
+        None
+    }
+
     /// A step of a protocol: nothing on a real platform, a decision point of a simulator.
     #[inline(always)]
     fn point(point: Point) {

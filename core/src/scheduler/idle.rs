@@ -100,12 +100,13 @@ impl<P: Platform> Idle<P> {
     /// Finds a worker for work that was pushed, and counts it as searching.
     #[cold]
     pub(crate) fn rouse(&self, may_start: bool) -> Rouse {
+        let here = P::processor();
         self.sleepers.with(|sleepers| {
             let census = self.census();
             if census.searching() > 0 {
                 return Rouse::Nobody;
             }
-            if let Some(unparker) = sleepers.pop_latest() {
+            if let Some(unparker) = sleepers.pop_latest(here) {
                 if essential(Essential::WakerAccounting) {
                     self.census
                         .fetch_add(SEARCHING.wrapping_sub(SLEEPING), Ordering::AcqRel);
@@ -177,6 +178,7 @@ impl<P: Platform> Idle<P> {
         P::point(Point::SearchedInVain);
         let node = pin!(Parked::new());
         let node = node.as_ref().get_ref();
+        node.set_processor(P::processor());
         let listed = Listed { idle: self, node };
         P::with_parker(|parker| {
             self.sleepers.with(|sleepers| {
@@ -211,7 +213,7 @@ impl<P: Platform> Idle<P> {
         // SeqCst: as for `pushed`, with the closed bit for the push.
         fence(Ordering::SeqCst);
         while let Some(unparker) = self.sleepers.with(|sleepers| {
-            let unparker = sleepers.pop_latest()?;
+            let unparker = sleepers.pop_latest(None)?;
             self.census
                 .fetch_add(SEARCHING.wrapping_sub(SLEEPING), Ordering::AcqRel);
             Some(unparker)

@@ -10,6 +10,8 @@ pub(crate) struct Parked {
     next: Cell<Option<NonNull<Parked>>>,
     previous: Cell<Option<NonNull<Parked>>>,
     linked: Cell<bool>,
+    /// Where its thread ran last, if that is known.
+    processor: Cell<Option<usize>>,
     _pinned: PhantomPinned,
 }
 
@@ -20,8 +22,14 @@ impl Parked {
             next: Cell::new(None),
             previous: Cell::new(None),
             linked: Cell::new(false),
+            processor: Cell::new(None),
             _pinned: PhantomPinned,
         }
+    }
+
+    /// Notes where its thread runs now.
+    pub(crate) fn set_processor(&self, processor: Option<usize>) {
+        self.processor.set(processor);
     }
 
     /// Whether it is in its list; when it was and is no longer, it was woken.
@@ -75,10 +83,21 @@ impl ParkList {
         self.take(first)
     }
 
-    /// Takes out the node that came last; gives what wakes it.
-    pub(crate) fn pop_latest(&mut self) -> Option<Unparker> {
+    /// Takes out the node that came last, of those whose thread ran last on another processor than `busy` if there is one
+    /// among the latest few; gives what wakes it.
+    pub(crate) fn pop_latest(&mut self, busy: Option<usize>) -> Option<Unparker> {
+        const FEW: usize = 8;
         let last = self.last?;
-        self.take(last)
+        let latest = core::iter::successors(self.last, |node| {
+            // SAFETY: a linked node is alive.
+            unsafe { node.as_ref() }.previous.get()
+        });
+        let elsewhere = latest.take(FEW).find(|node| {
+            // SAFETY: a linked node is alive.
+            let processor = unsafe { node.as_ref() }.processor.get();
+            processor.is_some() && processor != busy
+        });
+        self.take(elsewhere.unwrap_or(last))
     }
 
     fn take(&mut self, node: NonNull<Parked>) -> Option<Unparker> {
