@@ -67,6 +67,6 @@ pub fn promise<T: Send + 'static>() -> (Promise<T>, Future<T>) {
     concurrent_futures_core::future::promise::<StdPlatform, T>()
 }
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "serde"))]
 #[doc = include_str!("../../README.md")]
 struct ReadmeDoctests;

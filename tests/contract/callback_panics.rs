@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -109,7 +109,7 @@ fn a_late_callback_that_panics_is_reported_too() {
 fn an_error_hook_that_panics_or_submits_harms_nothing() {
     bounded(|| {
         let threads = Threads::new();
-        let own: Arc<OnceLock<ThreadPoolHandle>> = Arc::default();
+        let own: Arc<Mutex<Option<ThreadPoolHandle>>> = Arc::default();
         let calls = Arc::new(AtomicUsize::new(0));
         let pool = threads
             .builder()
@@ -117,14 +117,15 @@ fn an_error_hook_that_panics_or_submits_harms_nothing() {
             .error_hook({
                 let (own, calls) = (Arc::clone(&own), Arc::clone(&calls));
                 move |_| {
-                    drop(own.get().unwrap().spawn(|| ()).unwrap());
+                    let pool = own.lock().unwrap().clone().unwrap();
+                    drop(pool.spawn(|| ()).unwrap());
                     calls.fetch_add(1, Ordering::SeqCst);
                     panic!("the hook itself");
                 }
             })
             .build()
             .unwrap();
-        own.set(pool.handle()).unwrap();
+        *own.lock().unwrap() = Some(pool.handle());
         let held = Held::on(&pool);
         let future = pool.spawn(|| 1).unwrap();
         let later = Arc::new(AtomicBool::new(false));
@@ -138,6 +139,8 @@ fn an_error_hook_that_panics_or_submits_harms_nothing() {
         assert!(later.load(Ordering::SeqCst));
         pool.shutdown(true, false).unwrap();
         assert_eq!(calls.load(Ordering::SeqCst), 1);
+        // A hook that holds a handle of its own pool keeps the pool.
+        drop(own.lock().unwrap().take());
         threads.assert_none_left();
     });
 }

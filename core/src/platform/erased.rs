@@ -22,9 +22,14 @@ pub(crate) trait Runtime: Sync {
         Deadline::after(self.now(), timeout)
     }
 
-    /// Runs user code whose panic has nobody to go to. Its payload is leaked: even the drop of one is user code.
+    /// Runs user code whose panic has nobody to go to. Even the drop of a payload is user code; one that panics in turn leaves a
+    /// payload that is leaked.
     fn quietly(&self, code: &mut dyn FnMut()) {
-        let _leaked = self.catch(code).map_err(core::mem::ManuallyDrop::new);
+        if let Err(payload) = self.catch(code) {
+            let mut payload = Some(payload);
+            let dropped = self.catch(&mut || payload = None);
+            let _leaked = dropped.map_err(core::mem::ManuallyDrop::new);
+        }
     }
 }
 
