@@ -1,7 +1,7 @@
 //! Who runs what, and when.
 //!
-//! A call passes through here in this order: [`submit`] takes it in, [`worker`] takes it out, runs it and publishes its
-//! outcome, [`idle`] knows who sleeps and must be woken, [`producers`] who waits for room, [`shutdown`] how it all ends.
+//! A call passes through here in this order: `submit` takes it in, `worker` takes it out, runs it and publishes its
+//! outcome, `idle` knows who sleeps and must be woken, `producers` who waits for room, `shutdown` how it all ends.
 
 mod idle;
 #[cfg(cf_model)]

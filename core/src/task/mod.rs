@@ -1,7 +1,7 @@
 //! One call from birth to drop.
 //!
-//! A call is one block of memory ([`cell`]): a [`Header`](header::Header) and, after it, a union of the call and its outcome.
-//! The [`state`] word says which of the two is there and who may touch it. The rules, once for all:
+//! A call is one block of memory (`cell`): a `Header` and, after it, a union of the call and its outcome.
+//! The `state` word says which of the two is there and who may touch it. The rules, once for all:
 //!
 //! * **References.** Producer (queue entry, runner or [`Promise`](crate::future::Promise)) and consumer
 //!   ([`Future`](crate::future::Future)) hold one each, a scope a third. The last to go frees the block.
@@ -10,7 +10,7 @@
 //! * **The outcome** is there from FINISHED until TAKEN. The runner writes it while RUNNING. After FINISHED anybody with a
 //!   reference reads it; once settled the consumer alone moves it out or drops it, or, if the consumer is GONE, whoever
 //!   settled the call.
-//! * **The waiters** ([`waiters`]) are touched only under the platform's lock for this call's address. The last link of the
+//! * **The waiters** (`waiters`) are touched only under the platform's lock for this call's address. The last link of the
 //!   list carries the owner: the pool whose queue the call is in. That pointer may be followed by the pool's own worker, or
 //!   under the lock after moving the state away from PENDING: a worker that passes such an entry takes the same lock
 //!   before it drops it, so the pool cannot be gone yet.
