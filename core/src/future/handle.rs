@@ -124,7 +124,7 @@ impl<T> Future<T> {
         FutureId(self.raw.address())
     }
 
-    /// Cancels the call if it has not started: true exactly if it will never run.
+    /// Cancels the call if it has not started: true exactly if it is cancelled, by this or before, and will never run.
     ///
     /// The call and what it captured are dropped here and now, and whoever waits is woken. What runs is not interrupted.
     ///
