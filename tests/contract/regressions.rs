@@ -305,3 +305,33 @@ fn a_call_that_is_taken_already_starts_no_second_worker() {
         threads.assert_none_left();
     });
 }
+
+// contract: A4, W4
+#[test]
+fn a_done_future_that_is_inserted_wakes_the_task_that_waits_for_the_set() {
+    use std::{
+        sync::atomic::AtomicUsize,
+        task::{Context, Wake, Waker},
+    };
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let (slow, slow_future) = promise::<u8>();
+    let (done, done_future) = promise::<u8>();
+    done.set(1).unwrap();
+    let mut set = WaitSet::new();
+    set.insert(slow_future);
+    assert!(set.poll_next(&mut Context::from_waker(&waker)).is_pending());
+    set.insert(done_future);
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    slow.set(2).unwrap();
+    assert_eq!(set.len(), 2);
+    assert_eq!(set.next().unwrap().result().unwrap(), 1);
+    assert_eq!(set.next().unwrap().result().unwrap(), 2);
+}

@@ -1,7 +1,7 @@
 //! A pool's queue worked by hand: take, start, finish, give back.
 
 use concurrent_futures_core::{
-    future::TaskError,
+    future::{CancelledBy, TaskError},
     platform::Point,
     queue::{Policy, Ring},
 };
@@ -63,6 +63,23 @@ fn a_call_that_is_given_back_wakes_a_sleeping_worker() {
     });
     pool.run_out();
     assert_eq!(notes(), ["a", "taken", "b"]);
+}
+
+// contract: F5, X3
+#[test]
+fn a_call_that_is_given_back_when_the_workers_are_gone_is_cancelled() {
+    let _world = World::new();
+    let pool = MockPool::new(1);
+    let call = pool.spawn(|| unreachable!("nobody is left")).unwrap();
+    let taken = pool.take().unwrap();
+    pool.shutdown(false, false).unwrap();
+    pool.run_out();
+    assert_eq!(pool.stats().workers, 0);
+    taken.give_back();
+    assert!(matches!(
+        call.result(),
+        Err(TaskError::Cancelled(CancelledBy::Shutdown))
+    ));
 }
 
 // contract: K1, K2

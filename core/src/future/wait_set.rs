@@ -17,7 +17,7 @@ use super::{
     block::{claim, pump},
 };
 use crate::{
-    platform::{Current, Deadline, Runtime, Stripe, locked},
+    platform::{Current, Deadline, Runtime, Stripe, WorkerId, locked},
     task::{
         header::Raw,
         waiters::{self, MemberActions, Node, Role, Told},
@@ -215,7 +215,7 @@ pub struct WaitSet<F: AsFuture> {
     ids: BTreeSet<FutureId>,
     inserted: usize,
     /// The worker that claims, and before which member it has looked at all.
-    claimed: (usize, usize),
+    claimed: (Option<WorkerId>, usize),
     /// Members of pools that their waiters run.
     pumped: usize,
     board: Option<BoardRef>,
@@ -236,7 +236,7 @@ impl<F: AsFuture> WaitSet<F> {
             members: BTreeMap::new(),
             ids: BTreeSet::new(),
             inserted: 0,
-            claimed: (0, 0),
+            claimed: (None, 0),
             pumped: 0,
             board: None,
         }
@@ -284,8 +284,9 @@ impl<F: AsFuture> WaitSet<F> {
             }
             listed
         });
-        if !listed {
-            board.add(pointer);
+        // Done already: an async task that waits for this set is to know.
+        if !listed && let Some(told) = board.add(pointer) {
+            told.waker.wake();
         }
         true
     }
@@ -385,10 +386,15 @@ impl<F: AsFuture> WaitSet<F> {
         let Current::Worker(worker) = current else {
             return false;
         };
+        // SAFETY: the current context belongs to a frame further out on this stack.
+        let worker = unsafe { worker.as_ref() };
+        if worker.local().is_none() {
+            return false;
+        }
         // Another worker may claim what the last one could not.
-        let worker = worker.addr().get();
-        if self.claimed.0 != worker {
-            self.claimed = (worker, 0);
+        let id = Some(worker.id());
+        if self.claimed.0 != id {
+            self.claimed = (id, 0);
         }
         for (index, (member, _)) in self.members.range(self.claimed.1..) {
             self.claimed.1 = index + 1;

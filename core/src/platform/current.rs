@@ -24,6 +24,13 @@ pub struct WorkerContext {
     outer: Option<NonNull<WorkerContext>>,
 }
 
+/// See [`WorkerContext::id`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WorkerId {
+    owner: NonNull<Owner>,
+    context: usize,
+}
+
 impl WorkerContext {
     /// `outer` is the context that the thread was in before, if it was a worker already.
     pub(crate) fn new(owner: NonNull<Owner>, current: Current) -> Self {
@@ -35,6 +42,14 @@ impl WorkerContext {
             owner,
             local: Cell::new(None),
             outer,
+        }
+    }
+
+    /// Tells this worker from others; one that comes later may have the same, and is then of the same pool.
+    pub(crate) fn id(&self) -> WorkerId {
+        WorkerId {
+            owner: self.owner,
+            context: core::ptr::from_ref(self).addr(),
         }
     }
 

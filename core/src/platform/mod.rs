@@ -11,6 +11,8 @@ mod parker;
 mod spawner;
 
 pub(crate) use current::Owner;
+#[cfg(feature = "alloc")]
+pub(crate) use current::WorkerId;
 pub use current::{Current, WorkerContext};
 pub(crate) use erased::{Erased, Runtime, locked};
 pub(crate) use lock::Locked;

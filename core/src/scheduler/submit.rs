@@ -191,7 +191,7 @@ impl<B: Backend> Pool<B> {
 
     fn wait_for_room(
         &self,
-        mut task: Task,
+        task: Task,
         deadline: Deadline,
         local: Option<Local>,
         is_worker: bool,
@@ -209,17 +209,31 @@ impl<B: Backend> Pool<B> {
         if matches!(B::Platform::current(), Current::MustNotBlock) {
             return Err(Refused::Back(Why::Full, task));
         }
-        while B::WORKERS == Workers::Waiter && self.pump() {
-            match self.queue.push(task) {
-                Ok(()) => return Ok(true),
-                Err(back) => task = back,
-            }
+        if B::WORKERS == Workers::Waiter {
+            return self.pump_for_room(task, deadline);
         }
         let closed = || self.idle.census().is_closed();
         match self.producers.push(&self.queue, task, deadline, closed) {
             Ok(()) => Ok(true),
             Err((NoRoom::TimedOut, task)) => Err(Refused::Back(Why::Full, task)),
             Err((NoRoom::Closed, task)) => Err(Refused::Back(self.why_closed(), task)),
+        }
+    }
+
+    /// Where nobody else need come to make room, the submitter does.
+    fn pump_for_room(&self, mut task: Task, deadline: Deadline) -> Result<bool, Refused> {
+        loop {
+            self.pump();
+            match self.queue.push(task) {
+                Ok(()) => return Ok(true),
+                Err(back) => task = back,
+            }
+            if self.idle.census().is_closed() {
+                return Err(Refused::Back(self.why_closed(), task));
+            }
+            if deadline.is_over(<B::Platform as Platform>::Clock::now) {
+                return Err(Refused::Back(Why::Full, task));
+            }
         }
     }
 

@@ -3,9 +3,9 @@
 use alloc::{format, string::String};
 use core::ptr::NonNull;
 
-use super::{Backend, Initializer, Pool};
+use super::{Backend, Initializer, Pool, Workers};
 use crate::{
-    future::{BrokenExecutor, Panic},
+    future::{BrokenExecutor, CancelledBy, Panic},
     platform::{Entry, EntryActions, Erased, Platform, WorkerContext},
     queue::Queue,
     sync::{Essential, Ordering, Shared, essential, fence},
@@ -59,6 +59,9 @@ impl<B: Backend> Pool<B> {
                 }
             }
             self.idle.leave(true);
+            // SeqCst: who gives a call back either sees that no worker is left, or is seen here.
+            fence(Ordering::SeqCst);
+            self.cancel_unattended();
             self.worker_gone();
         });
     }
@@ -188,14 +191,20 @@ impl<B: Backend> Pool<B> {
     pub(crate) fn run_started(&self, running: Running) {
         let context = WorkerContext::new(self.owner(), B::Platform::current());
         context.set_local(Some(Local::NONE.0));
-        self.idle.enter();
+        // Where the pool has workers of its own, whoever runs a call by hand takes none of their places.
+        let counts = B::WORKERS != Workers::Own;
+        if counts {
+            self.idle.enter();
+        }
         B::Platform::enter(&context, || {
             let ran = running.run(Local::NONE);
             self.owner.ran();
             ran.finish(self.hook(), &mut || ());
         });
-        self.idle.leave(false);
-        self.worker_gone();
+        if counts {
+            self.idle.leave(false);
+            self.worker_gone();
+        }
     }
 
     /// Puts a call that was taken and not started back, ahead of all others (the last of the four seams).
@@ -208,6 +217,20 @@ impl<B: Backend> Pool<B> {
         });
         if self.idle.pushed().0 {
             self.rouse();
+        }
+        self.cancel_unattended();
+    }
+
+    /// The pool is closed and its last worker is gone: nobody will run what was given back since.
+    fn cancel_unattended(&self) {
+        while B::WORKERS == Workers::Own
+            && self.idle.census().is_closed()
+            && self.idle.census().total() == 0
+            && let Some(task) = self.take()
+        {
+            if task.cancel(&self.owner, CancelledBy::Shutdown) {
+                self.cancelled_since.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }
