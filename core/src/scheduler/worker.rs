@@ -221,12 +221,14 @@ impl<B: Backend> Pool<B> {
         self.cancel_unattended();
     }
 
-    /// The pool is closed and its last worker is gone: nobody will run what was given back since.
+    /// The pool is closed and its last worker is gone: nobody will run what was given back since. What is in the queue is taken
+    /// back by who submitted it.
     fn cancel_unattended(&self) {
         while B::WORKERS == Workers::Own
+            && self.returned_len.load(Ordering::Relaxed) > 0
             && self.idle.census().is_closed()
             && self.idle.census().total() == 0
-            && let Some(task) = self.take()
+            && let Some(task) = self.take_returned()
         {
             if task.cancel(&self.owner, CancelledBy::Shutdown) {
                 self.cancelled_since.fetch_add(1, Ordering::Relaxed);
