@@ -72,8 +72,8 @@ fn stripe_of(address: usize) -> usize {
 
 /// How often a waiter looks again before it parks: some ten microseconds, by when a short call is over.
 const SPINS: u32 = 400;
-/// After which look it gives its processor away once, after about a microsecond: what it waits for may be queued behind it there.
-const YIELD_AT: u32 = 48;
+/// After which look it gives its processor away once, after about half a microsecond: what it waits for may be queued behind it there.
+const YIELD_AT: u32 = 20;
 
 thread_local! {
     static CURRENT: Cell<Option<NonNull<WorkerContext>>> = const { Cell::new(None) };
