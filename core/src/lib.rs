@@ -17,6 +17,9 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+// Explorers of schedules run on hosts.
+#[cfg(any(cf_model, cf_shuttle, feature = "sim"))]
+extern crate std;
 
 #[cfg(feature = "alloc")]
 pub mod executor;

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     future::{Future, Refused as RefusedCall, SubmitError},
+    platform::{Platform, Point},
     queue::Policy,
     scheduler::{
         self, Backend, Initializer, Refused, ShutdownError, ShutdownReport, Stats, Wait, Wanted,
@@ -322,6 +323,7 @@ impl<B: Backend> Handle<B> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
+        B::Platform::point(Point::Looked);
         self.pool.stats()
     }
 

@@ -4,7 +4,7 @@ use core::{pin::pin, ptr::NonNull};
 
 use super::Hook;
 use crate::{
-    platform::{Current, Deadline, Owner, Point, WorkerContext},
+    platform::{CallEvent, Current, Deadline, Owner, Point, WorkerContext},
     task::{
         Local, Running,
         header::Raw,
@@ -74,6 +74,7 @@ pub(crate) fn block(raw: Raw, until: Until, deadline: Deadline) -> Result<(), No
         }
         turn += 1;
     }
+    runtime.observe(CallEvent::Awaited, raw.address());
     runtime.point(Point::AboutToWait);
     park(raw, until, deadline)
 }

@@ -10,7 +10,7 @@ use core::{
 
 use super::{CancelOnDrop, CancelledBy, NotYet, ResultError, TaskError, Until, block};
 use crate::{
-    platform::{Deadline, Time},
+    platform::{Deadline, Point, Time},
     task::{
         cell::Outcome,
         header::Raw,
@@ -87,10 +87,16 @@ impl<T> Future<T> {
         self.raw.state().load()
     }
 
+    /// The state, for who may ask again and again.
+    fn look(&self) -> Snapshot {
+        self.raw.runtime().point(Point::Looked);
+        self.snapshot()
+    }
+
     /// Where the call is in its life, at this moment.
     #[must_use]
     pub fn state(&self) -> TaskState {
-        self.snapshot().lifecycle()
+        self.look().lifecycle()
     }
 
     /// Whether the call runs, at this moment.
@@ -102,20 +108,20 @@ impl<T> Future<T> {
     /// Whether the call is over: finished or cancelled.
     #[must_use]
     pub fn done(&self) -> bool {
-        self.snapshot().is_done()
+        self.look().is_done()
     }
 
     /// Whether the call was cancelled.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.snapshot().is_cancelled()
+        self.look().is_cancelled()
     }
 
     /// Whether the call is over and failed: it panicked, its executor broke, or it was submitted with one of the `_result`
     /// forms and returned `Err`. A cancelled call did not fail.
     #[must_use]
     pub fn failed(&self) -> bool {
-        self.snapshot().is_failed()
+        self.look().is_failed()
     }
 
     /// What tells this future from others.
@@ -176,7 +182,7 @@ impl<T> Future<T> {
     /// # Errors
     /// [`ResultError::Unfinished`] with the future if it is not, [`ResultError::Task`] if there is no value.
     pub fn try_result(self) -> Result<T, ResultError<T>> {
-        if self.snapshot().is_settled() {
+        if self.look().is_settled() {
             self.take().map_err(ResultError::Task)
         } else {
             Err(ResultError::Unfinished(self))

@@ -4,7 +4,7 @@ use core::{fmt, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use super::{Future, Promise, promise::Promised};
 use crate::{
-    platform::Platform,
+    platform::{CallEvent, Platform},
     sync::{AtomicUsize, Ordering, UnsafeCell},
     task::cell::{Cell, Storage},
 };
@@ -83,6 +83,7 @@ impl<T: Send> Slot<T> {
             let place = unsafe { &mut *place };
             NonNull::from(place.write(cell))
         });
+        P::observe(CallEvent::Created, cell.addr().get());
         // SAFETY: the place is `'static`, and stays this pair's until its references are gone.
         let raw = unsafe { Cell::raw(cell) };
         // SAFETY: a new call has a reference for its producer.

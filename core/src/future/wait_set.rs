@@ -17,7 +17,7 @@ use super::{
     block::{claim, pump},
 };
 use crate::{
-    platform::{Current, Deadline, Runtime, Stripe, WorkerId, locked},
+    platform::{CallEvent, Current, Deadline, Point, Runtime, Stripe, WorkerId, locked},
     task::{
         header::Raw,
         waiters::{self, MemberActions, Node, Role, Told},
@@ -375,7 +375,14 @@ impl<F: AsFuture> WaitSet<F> {
             }
             if runtime.relax(turn) {
                 turn += 1;
-            } else if board.listen(runtime.unparker().into_waker(), false) {
+                continue;
+            }
+            if let Some((first, _)) = self.members.values().next() {
+                // One of them, to know the set by.
+                runtime.observe(CallEvent::Awaited, first.raw().address());
+            }
+            runtime.point(Point::AboutToWait);
+            if board.listen(runtime.unparker().into_waker(), false) {
                 runtime.park(deadline);
             }
         }

@@ -2,7 +2,9 @@
 
 use core::{marker::PhantomData, time::Duration};
 
-use super::{Clock, Current, Deadline, Lock, Parker, Platform, Point, Stripe, Time, Unparker};
+use super::{
+    CallEvent, Clock, Current, Deadline, Lock, Parker, Platform, Point, Stripe, Time, Unparker,
+};
 use crate::future::PanicPayload;
 
 /// What a call and whoever waits for it ask of their platform, without naming its type.
@@ -16,6 +18,7 @@ pub(crate) trait Runtime: Sync {
     fn current(&self) -> Current;
     fn catch(&self, code: &mut dyn FnMut()) -> Result<(), PanicPayload>;
     fn point(&self, point: Point);
+    fn observe(&self, event: CallEvent, address: usize);
 
     /// When `timeout` from now is over.
     fn deadline(&self, timeout: Duration) -> Deadline {
@@ -71,6 +74,10 @@ impl<P: Platform> Runtime for Erased<P> {
 
     fn point(&self, point: Point) {
         P::point(point);
+    }
+
+    fn observe(&self, event: CallEvent, address: usize) {
+        P::observe(event, address);
     }
 }
 

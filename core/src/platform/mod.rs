@@ -121,6 +121,33 @@ pub unsafe trait Platform: Sized + 'static {
     fn point(point: Point) {
         let _ = point;
     }
+
+    /// Something happened to the call whose block of memory is at `address`: nothing on a real platform, what a simulator keeps
+    /// its books by. May come from inside a lock.
+    #[inline(always)]
+    fn observe(event: CallEvent, address: usize) {
+        let _ = (event, address);
+    }
+}
+
+/// What happens to a call, from its making until its memory is free. A promise is a call without anything to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CallEvent {
+    /// It was made.
+    Created,
+    /// The calling thread is about to wait for it.
+    Awaited,
+    /// It is about to run here: closure and arguments were moved out.
+    Started,
+    /// Closure and arguments were dropped, or handed back, without running.
+    Dropped,
+    /// It has an outcome.
+    Finished,
+    /// Its outcome was moved out or dropped.
+    Taken,
+    /// Its memory is free.
+    Freed,
 }
 
 /// Which family of locks [`Platform::stripe`] is asked for.
@@ -156,6 +183,8 @@ pub enum Point {
     ListedBlocked,
     /// A waiter is about to register with a call.
     AboutToWait,
+    /// Somebody looks at the state of a call without waiting, and may do so again and again.
+    Looked,
     /// A pool was closed, nobody was told yet.
     Closed,
 }

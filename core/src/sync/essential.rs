@@ -1,7 +1,7 @@
-//! The steps that the lock-free arguments stand on, each of which a model can switch off.
+//! The steps that the lock-free arguments stand on, each of which an explorer of schedules can switch off.
 //!
-//! A proof that no test can break proves nothing: in builds for model checking every essential consults a switch, and
-//! the models show that each removal is found. In every other build [`essential`] is the constant `true`.
+//! A proof that no test can break proves nothing: in builds for model checking and with the simulator every essential consults a
+//! switch, and tests show that each removal is found. In every other build [`essential`] is the constant `true`.
 
 /// A step without which a protocol of this crate is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,29 +30,29 @@ pub enum Essential {
     GrowthLooksAgain,
 }
 
-/// Whether this step is to be done: always, but in a model that switched it off.
-#[cfg(not(cf_model))]
+/// Whether this step is to be done: always.
+#[cfg(not(any(cf_model, cf_shuttle, feature = "sim")))]
 #[inline(always)]
 #[must_use]
 pub const fn essential(_: Essential) -> bool {
     true
 }
 
-#[cfg(cf_model)]
-static OFF: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
-
-/// Whether this step is to be done: always, but in a model that switched it off.
-#[cfg(cf_model)]
-#[must_use]
-pub fn essential(step: Essential) -> bool {
-    OFF.load(core::sync::atomic::Ordering::Relaxed) != step as usize
+#[cfg(any(cf_model, cf_shuttle, feature = "sim"))]
+std::thread_local! {
+    static OFF: core::cell::Cell<Option<Essential>> = const { core::cell::Cell::new(None) };
 }
 
-/// Switches one step off for all models of this process, or none.
-#[cfg(cf_model)]
+/// Whether this step is to be done: always, but where this thread explores what happens without it.
+#[cfg(any(cf_model, cf_shuttle, feature = "sim"))]
+#[inline]
+#[must_use]
+pub fn essential(step: Essential) -> bool {
+    OFF.get() != Some(step)
+}
+
+/// Switches one step off for what this thread explores, or none. Explorers run all their threads on one.
+#[cfg(any(cf_model, cf_shuttle, feature = "sim"))]
 pub fn switch_off(step: Option<Essential>) {
-    OFF.store(
-        step.map_or(0, |step| step as usize),
-        core::sync::atomic::Ordering::Relaxed,
-    );
+    OFF.set(step);
 }

@@ -1,8 +1,8 @@
 //! The only place that names an atomic type.
 //!
-//! Three sources, one interface: `core`'s atomics, the same operations inside critical sections where the target has no
-//! compare-and-swap (or under `--cfg cf_critical`, so that a host can test them), and loom's under `--cfg cf_model`.
-//! Everything else in the crate imports from here and never knows which it got.
+//! Four sources, one interface: `core`'s atomics, the same operations inside critical sections where the target has no
+//! compare-and-swap (or under `--cfg cf_critical`, so that a host can test them), loom's under `--cfg cf_model` and shuttle's
+//! under `--cfg cf_shuttle`. Everything else in the crate imports from here and never knows which it got.
 
 #[cfg(any(not(target_has_atomic = "ptr"), cf_critical))]
 mod critical;
@@ -16,20 +16,41 @@ pub(crate) use loom::{
     sync::atomic::{AtomicUsize, fence},
 };
 
-#[cfg(all(not(cf_model), target_has_atomic = "ptr", not(cf_critical)))]
+#[cfg(cf_shuttle)]
+pub(crate) use shuttle::sync::atomic::{AtomicUsize, fence};
+
+#[cfg(all(
+    not(any(cf_model, cf_shuttle)),
+    target_has_atomic = "ptr",
+    not(cf_critical)
+))]
 pub(crate) use core::sync::atomic::{AtomicUsize, fence};
 
-#[cfg(all(not(cf_model), any(not(target_has_atomic = "ptr"), cf_critical)))]
+#[cfg(all(
+    not(any(cf_model, cf_shuttle)),
+    any(not(target_has_atomic = "ptr"), cf_critical)
+))]
 pub(crate) use critical::{AtomicUsize, fence};
 
 #[cfg(not(cf_model))]
 pub(crate) use self::cell::UnsafeCell;
 pub(crate) use core::sync::atomic::Ordering;
-#[cfg(cf_model)]
+#[cfg(any(cf_model, cf_shuttle, feature = "sim"))]
 pub use essential::switch_off;
 pub use essential::{Essential, essential};
 #[cfg(feature = "alloc")]
 pub use shared::Shared;
+
+/// Orders what follows after the release of `count` by all others, whose values this thread's own change of it saw.
+#[inline]
+pub(crate) fn acquire(count: &AtomicUsize) {
+    if cfg!(cf_tsan) {
+        // ThreadSanitizer does not know fences.
+        count.load(Ordering::Acquire);
+    } else {
+        fence(Ordering::Acquire);
+    }
+}
 
 /// Ends the program: for states that must not be left by unwinding.
 #[cold]

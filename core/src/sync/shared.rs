@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::{ops::Deref, ptr::NonNull};
 
-use super::{AtomicUsize, Ordering, fence};
+use super::{AtomicUsize, Ordering};
 
 struct Counted<T> {
     count: AtomicUsize,
@@ -83,7 +83,7 @@ impl<T> Clone for Shared<T> {
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         if self.counted().count.fetch_sub(1, Ordering::Release) == 1 {
-            fence(Ordering::Acquire);
+            super::acquire(&self.counted().count);
             // SAFETY: the count came to zero, so no other clone exists, and the fence orders their accesses before this.
             drop(unsafe { Box::from_raw(self.counted.as_ptr()) });
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     future::{Panic, TaskError},
-    platform::{Erased, Owner, Platform},
+    platform::{CallEvent, Erased, Owner, Platform},
     sync::UnsafeCell,
 };
 
@@ -81,7 +81,12 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         &cell.stage
     }
 
+    fn observe(event: CallEvent, header: NonNull<Header>) {
+        P::observe(event, header.addr().get());
+    }
+
     unsafe fn run(header: NonNull<Header>, local: Local) -> bool {
+        Self::observe(CallEvent::Started, header);
         // SAFETY: as for this function.
         let stage = unsafe { Self::stage(header) };
         // SAFETY: the runner moved the state away from PENDING, so the call is there and is the runner's.
@@ -95,10 +100,12 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         };
         // SAFETY: the call was moved out; until FINISHED the place is the runner's alone.
         stage.with_mut(|stage| unsafe { ptr::write(stage.cast::<Outcome<C::Output>>(), outcome) });
+        Self::observe(CallEvent::Finished, header);
         failed
     }
 
     unsafe fn drop_call(header: NonNull<Header>) {
+        Self::observe(CallEvent::Dropped, header);
         // SAFETY: as for this function.
         let stage = unsafe { Self::stage(header) };
         // SAFETY: the caller moved the state away from PENDING, so the call is there and is the caller's.
@@ -116,6 +123,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
                 1,
             );
         });
+        Self::observe(CallEvent::Finished, header);
     }
 
     unsafe fn put_error(header: NonNull<Header>, error: TaskError) {
@@ -132,6 +140,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         stage.with_mut(|stage| unsafe {
             ptr::copy_nonoverlapping(stage.cast::<Outcome<C::Output>>(), place.as_ptr().cast(), 1);
         });
+        Self::observe(CallEvent::Taken, header);
     }
 
     unsafe fn peek(header: NonNull<Header>) -> NonNull<()> {
@@ -152,6 +161,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
     }
 
     unsafe fn drop_outcome(header: NonNull<Header>) {
+        Self::observe(CallEvent::Taken, header);
         // SAFETY: as for this function.
         let stage = unsafe { Self::stage(header) };
         // SAFETY: the outcome is there and is the caller's.
@@ -161,6 +171,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
     }
 
     unsafe fn free(header: NonNull<Header>) {
+        Self::observe(CallEvent::Freed, header);
         #[cfg(feature = "alloc")]
         {
             // SAFETY: the block is not freed yet.
@@ -204,6 +215,7 @@ impl<C: Call, S: Storage<C>> Cell<C, S> {
     /// `raw` is of a cell of this type, and the caller moved its state away from PENDING or is alone with it.
     #[cfg(feature = "alloc")]
     pub(crate) unsafe fn take_call(raw: Raw) -> C {
+        raw.runtime().observe(CallEvent::Dropped, raw.address());
         // SAFETY: the caller knows the type and has a reference.
         let cell = unsafe { raw.as_ptr().cast::<Self>().as_ref() };
         // SAFETY: the call is there and is the caller's.

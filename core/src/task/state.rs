@@ -24,7 +24,7 @@
 
 use crate::{
     future::{CancelledBy, TaskState},
-    sync::{AtomicUsize, Essential, Ordering, essential, fence},
+    sync::{AtomicUsize, Essential, Ordering, acquire, essential},
 };
 
 const LIFECYCLE: usize = 0b11;
@@ -350,7 +350,7 @@ impl State {
         }
         let old = Snapshot(self.0.fetch_sub(REF, Ordering::Release));
         if old.is_last() {
-            fence(Ordering::Acquire);
+            acquire(&self.0);
             Release::Last
         } else {
             Release::Others

@@ -8,7 +8,7 @@ use super::{
     cell::{Cell, Storage},
     header::Raw,
 };
-use crate::platform::{Owner, Platform};
+use crate::platform::{CallEvent, Owner, Platform};
 
 /// A cell in a box of its own: one allocation per call. `K` is what the call keeps alive.
 pub(crate) struct Boxed<K = ()>(K);
@@ -51,6 +51,7 @@ pub(crate) fn allocate<P: Platform, C: Call, K: Keep>(
     keep: K,
 ) -> Raw {
     let cell = Box::leak(Box::new(Cell::new::<P>(call, owner, Boxed(keep))));
+    P::observe(CallEvent::Created, core::ptr::from_ref(cell).addr());
     // SAFETY: the two references that a new cell has are those of whoever asked for it.
     unsafe { Cell::raw(NonNull::from(cell)) }
 }
