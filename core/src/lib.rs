@@ -6,7 +6,8 @@
 //!
 //! * without features: platforms, queues, and a promise with its future in a `static` ([`future::Slot`]);
 //! * `alloc`: pools, callbacks, `map`, `wait`, `as_completed`, scopes;
-//! * `serde`: the portable [`Executor`](executor::Executor) trait.
+//! * `serde`: the portable [`Executor`](executor::Executor) trait;
+//! * `sim`: the deterministic simulator, on a host.
 //!
 //! A call passes through the folders in this order: `executor` (submit) → `task` → `queue` → `scheduler` (worker) → `task`
 //! (outcome) → `future`.
@@ -28,5 +29,7 @@ pub mod platform;
 pub mod queue;
 #[cfg(feature = "alloc")]
 pub mod scheduler;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod sync;
 pub mod task;

@@ -30,6 +30,8 @@ pub use builder::{BuildError, ThreadPoolBuilder};
 pub use concurrent_futures_core as core;
 #[cfg(feature = "serde")]
 pub use concurrent_futures_core::executor::{Executor, Payload};
+#[cfg(feature = "sim")]
+pub use concurrent_futures_core::sim;
 pub use concurrent_futures_core::{
     executor::{Map, MapError, MapOptions, MapUnordered, Scope, ScopedFuture},
     future::{

@@ -103,11 +103,11 @@ impl<T> Ring<T> {
     }
 
     /// Zeroed memory is a ring of empty slots already.
-    #[cfg(not(cf_model))]
+    #[cfg(not(any(cf_model, cf_shuttle)))]
     fn write_slots(&self) {}
 
     /// A model's atomics are more than their bits.
-    #[cfg(cf_model)]
+    #[cfg(any(cf_model, cf_shuttle))]
     fn write_slots(&self) {
         for index in 0..self.capacity {
             // SAFETY: the slot is inside the allocation, which is this thread's alone.
@@ -212,7 +212,9 @@ impl<T> Ring<T> {
 fn pause() {
     #[cfg(cf_model)]
     loom::thread::yield_now();
-    #[cfg(not(cf_model))]
+    #[cfg(cf_shuttle)]
+    shuttle::thread::yield_now();
+    #[cfg(not(any(cf_model, cf_shuttle)))]
     core::hint::spin_loop();
 }
 

@@ -1,9 +1,14 @@
 //! Parts of the scheduler by themselves, for models that would be too large with a whole pool around them.
 
+use core::{marker::PhantomData, ptr::NonNull};
+
 use super::producers::{NoRoom, Producers};
 use crate::{
-    platform::{Deadline, Platform, Time},
+    future::{CancelledBy, Future, Hook, TaskError},
+    platform::{Deadline, Owner, Platform, Time, WorkerContext},
     queue::Queue,
+    sync::Shared,
+    task::{Call, Local, Started, Task, allocate},
 };
 
 /// A queue with its blocked producers.
@@ -46,5 +51,108 @@ impl<P: Platform, Q> BlockingQueue<P, Q> {
             self.producers.room_made(&self.queue);
         }
         Some(popped.value)
+    }
+}
+
+/// One call and the queue entry that leads to it: what a pool of nothing else would be. Whoever holds this is to pass the entry.
+pub struct Lone<P: Platform> {
+    task: Task,
+    worker: LoneWorker<P>,
+}
+
+/// A share of the pool of a [`Lone`] call, as its workers hold one.
+pub struct LoneWorker<P> {
+    owner: Shared<LoneOwner>,
+    platform: PhantomData<fn() -> P>,
+}
+
+/// An owner that ends with its accounts in order.
+struct LoneOwner(Owner);
+
+impl Drop for LoneOwner {
+    fn drop(&mut self) {
+        assert_eq!(
+            self.0.husks(),
+            0,
+            "a canceller came after its owner was gone"
+        );
+    }
+}
+
+struct LoneCall<F>(F);
+
+impl<R, F: FnOnce() -> R> Call for LoneCall<F> {
+    type Output = R;
+
+    fn call(self, _: Local) -> R {
+        (self.0)()
+    }
+}
+
+impl<P: Platform> Lone<P> {
+    /// Queues `call`.
+    pub fn new<R, F>(call: F) -> (Self, Future<R>)
+    where
+        R: Send + 'static,
+        F: FnOnce() -> R + Send + 'static,
+    {
+        let owner = Shared::new(LoneOwner(Owner::new(None)));
+        let raw = allocate::<P, _, _>(LoneCall(call), Some(NonNull::from(&owner.0)), ());
+        // SAFETY: a new cell has a reference for its producer.
+        let task = unsafe { Task::new(raw) };
+        let platform = PhantomData;
+        let worker = LoneWorker { owner, platform };
+        // SAFETY: and one for its consumer.
+        (Self { task, worker }, unsafe { Future::new(raw) })
+    }
+
+    /// Another worker of the same pool.
+    #[must_use]
+    pub fn worker(&self) -> LoneWorker<P> {
+        LoneWorker {
+            owner: self.worker.owner.clone(),
+            platform: PhantomData,
+        }
+    }
+
+    /// A worker takes the entry; says whether it ran the call.
+    pub fn run(self) -> bool {
+        let owner = &self.worker.owner.0;
+        match self.task.start(owner) {
+            Started::Run(running) => {
+                let ran = running.run(Local::NONE);
+                owner.ran();
+                ran.finish(Hook::of(owner), &mut || ());
+                true
+            }
+            Started::Passed => false,
+        }
+    }
+
+    /// A shutdown takes the entry; says whether it cancelled the call.
+    pub fn cancel(self) -> bool {
+        self.task
+            .cancel(&self.worker.owner.0, CancelledBy::Shutdown)
+    }
+
+    /// A worker takes the entry, starts the call and goes away; says whether the call was there to be started.
+    pub fn abandon(self) -> bool {
+        let owner = &self.worker.owner.0;
+        match self.task.start(owner) {
+            Started::Run(running) => {
+                running.discard(TaskError::Abandoned, Hook::of(owner));
+                true
+            }
+            Started::Passed => false,
+        }
+    }
+}
+
+impl<P: Platform> LoneWorker<P> {
+    /// Runs `life` as on a worker, which claims what it waits for.
+    pub fn live<R>(self, life: impl FnOnce() -> R) -> R {
+        let context = WorkerContext::new(NonNull::from(&self.owner.0), P::current());
+        context.set_local(Some(Local::NONE.0));
+        P::enter(&context, life)
     }
 }

@@ -4,6 +4,8 @@
 //! compare-and-swap (or under `--cfg cf_critical`, so that a host can test them), loom's under `--cfg cf_model` and shuttle's
 //! under `--cfg cf_shuttle`. Everything else in the crate imports from here and never knows which it got.
 
+#[cfg(any(cf_model, cf_shuttle))]
+mod alive;
 #[cfg(any(not(target_has_atomic = "ptr"), cf_critical))]
 mod critical;
 mod essential;
@@ -34,6 +36,8 @@ pub(crate) use critical::{AtomicUsize, fence};
 
 #[cfg(not(cf_model))]
 pub(crate) use self::cell::UnsafeCell;
+#[cfg(any(cf_model, cf_shuttle))]
+pub(crate) use alive::Alive;
 pub(crate) use core::sync::atomic::Ordering;
 #[cfg(any(cf_model, cf_shuttle, feature = "sim"))]
 pub use essential::switch_off;

@@ -15,8 +15,8 @@ pub(crate) struct Header {
     pub(crate) vtable: &'static Vtable,
     /// First of the list of waiters; under the lock only.
     pub(crate) waiters: Cell<Link>,
-    #[cfg(cf_model)]
-    alive: crate::sync::UnsafeCell<()>,
+    #[cfg(any(cf_model, cf_shuttle))]
+    alive: crate::sync::Alive,
 }
 
 /// What knows the type of the call and of its outcome. Each function's right to run is in the rules of the module.
@@ -52,8 +52,8 @@ impl Header {
             state: State::pending(),
             vtable,
             waiters: Cell::new(Link::owner(owner)),
-            #[cfg(cf_model)]
-            alive: crate::sync::UnsafeCell::new(()),
+            #[cfg(any(cf_model, cf_shuttle))]
+            alive: crate::sync::Alive::new(),
         }
     }
 }
@@ -82,8 +82,8 @@ impl Raw {
     pub(crate) fn header<'a>(self) -> &'a Header {
         // SAFETY: whoever made this pointer promised a reference for as long as it is used.
         let header = unsafe { self.0.as_ref() };
-        #[cfg(cf_model)]
-        header.alive.with(|_| ());
+        #[cfg(any(cf_model, cf_shuttle))]
+        header.alive.check();
         header
     }
 
@@ -120,10 +120,9 @@ impl Raw {
     }
 
     fn free(self) {
-        // In a model this is a write, so that an access of anybody else that is not ordered before it is found.
-        #[cfg(cf_model)]
-        self.header().alive.with_mut(|_| ());
         let free = self.header().vtable.free;
+        #[cfg(any(cf_model, cf_shuttle))]
+        self.header().alive.end();
         // SAFETY: that was the last reference.
         unsafe { free(self.0) }
     }

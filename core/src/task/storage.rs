@@ -29,7 +29,7 @@ impl Keep for () {}
 impl<C: Call, K: Keep> Storage<C> for Boxed<K> {
     unsafe fn free(cell: NonNull<Cell<C, Self>>) {
         // In a model the memory stays, so that a late access is reported instead of being undefined.
-        if cfg!(cf_model) {
+        if cfg!(any(cf_model, cf_shuttle)) {
             return;
         }
         // SAFETY: it was boxed in `allocate`, and nobody uses it any more.

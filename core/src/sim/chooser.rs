@@ -1,0 +1,187 @@
+//! Who decides what happens next: at random, by priorities, by a schedule, or everything in turn.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use fastrand::Rng;
+
+use super::schedule::Schedule;
+
+/// One thing that can happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Choice {
+    /// This fiber goes on.
+    Run(usize),
+    /// The clock advances to the next deadline.
+    Time,
+    /// This fiber wakes up by itself.
+    Wake(usize),
+    /// The platform starts a worker.
+    Start,
+    /// It refuses to.
+    Refuse,
+}
+
+/// How it stands with who is running when something is to be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stance {
+    /// Can go on.
+    GoesOn,
+    /// Can go on, but looks again and again for what others do.
+    Polls,
+    /// Cannot.
+    Blocked,
+}
+
+/// Chooses, and notes what was chosen from how much.
+pub(super) struct Chooser {
+    plan: Plan,
+    /// What was chosen, of each choice between several.
+    pub(super) taken: Vec<u16>,
+    /// From how many.
+    pub(super) widths: Vec<u16>,
+}
+
+enum Plan {
+    Random(Rng),
+    Priorities(Priorities),
+    /// These choices, then 0.
+    Script(Vec<u16>),
+    /// These choices, then 0; at most so many interruptions of somebody who can go on.
+    Bounded {
+        script: Vec<u16>,
+        left: usize,
+    },
+}
+
+impl Chooser {
+    fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            taken: Vec::new(),
+            widths: Vec::new(),
+        }
+    }
+
+    /// Every choice with the same probability.
+    pub(super) fn random(seed: u64) -> Self {
+        Self::new(Plan::Random(Rng::with_seed(seed)))
+    }
+
+    /// The probabilistic concurrency testing of Burckhardt, Kothari, Musuvathi and Nagarakatte (ASPLOS 2010): finds a bug that
+    /// needs `depth` orderings among `length` choices of n threads with a probability of at least 1 in n · length^(depth − 1).
+    pub(super) fn priorities(seed: u64, depth: usize, length: usize) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let mut changes: Vec<usize> = (1..depth).map(|_| rng.usize(..length.max(1))).collect();
+        changes.sort_unstable();
+        Self::new(Plan::Priorities(Priorities {
+            rng,
+            of: BTreeMap::new(),
+            changes,
+            lowest: LEAST_AT_BIRTH,
+        }))
+    }
+
+    /// The choices of a schedule.
+    pub(super) fn script(schedule: &Schedule) -> Self {
+        Self::new(Plan::Script(schedule.0.clone()))
+    }
+
+    /// The choices of `script`, with at most `interruptions`.
+    pub(super) fn bounded(script: Vec<u16>, interruptions: usize) -> Self {
+        Self::new(Plan::Bounded {
+            script,
+            left: interruptions,
+        })
+    }
+
+    /// Chooses one of `options`, of which the first is what happens if nobody interferes, where `me` is running.
+    pub(super) fn choose(&mut self, options: &[Choice], me: usize, stance: Stance) -> usize {
+        if let Plan::Priorities(priorities) = &mut self.plan
+            && stance == Stance::Polls
+        {
+            // Else it would keep others from what it looks for.
+            priorities.lower(Choice::Run(me));
+        }
+        if options.len() < 2 {
+            return 0;
+        }
+        let at = self.taken.len();
+        let mut width = options.len();
+        let taken = match &mut self.plan {
+            Plan::Random(rng) => rng.usize(..width),
+            Plan::Priorities(priorities) => priorities.choose(options, at),
+            Plan::Script(script) => {
+                let wanted = script.get(at).copied().unwrap_or(0).into();
+                if wanted < width { wanted } else { 0 }
+            }
+            Plan::Bounded { script, left } => {
+                let interrupts = stance == Stance::GoesOn;
+                if interrupts && *left == 0 {
+                    width = 1;
+                }
+                let wanted = script.get(at).copied().unwrap_or(0).into();
+                let taken = if wanted < width { wanted } else { 0 };
+                if interrupts && taken != 0 {
+                    *left -= 1;
+                }
+                taken
+            }
+        };
+        // No run has as many fibers as do not fit.
+        self.taken.push(u16::try_from(taken).unwrap_or(u16::MAX));
+        self.widths.push(u16::try_from(width).unwrap_or(u16::MAX));
+        taken
+    }
+
+    pub(super) fn schedule(&self) -> Schedule {
+        Schedule::new(self.taken.clone())
+    }
+}
+
+const LEAST_AT_BIRTH: u32 = 1 << 24;
+
+struct Priorities {
+    rng: Rng,
+    of: BTreeMap<Choice, u32>,
+    /// At which choices the one that would go on gets the lowest priority.
+    changes: Vec<usize>,
+    /// The lowest priority that was given away.
+    lowest: u32,
+}
+
+impl Priorities {
+    fn choose(&mut self, options: &[Choice], at: usize) -> usize {
+        let mut best = self.best(options);
+        if self.changes.first().is_some_and(|change| *change <= at) {
+            self.changes.remove(0);
+            self.lower(options[best]);
+            best = self.best(options);
+        }
+        if !matches!(options[best], Choice::Run(_)) {
+            // Else the clock, and who wakes up by itself, would do so whenever they can.
+            self.lower(options[best]);
+        }
+        best
+    }
+
+    fn lower(&mut self, option: Choice) {
+        self.lowest = self.lowest.saturating_sub(1);
+        self.of.insert(option, self.lowest);
+    }
+
+    fn best(&mut self, options: &[Choice]) -> usize {
+        let priority = |option| {
+            *self
+                .of
+                .entry(option)
+                .or_insert_with(|| self.rng.u32(LEAST_AT_BIRTH..))
+        };
+        let priorities: Vec<u32> = options.iter().copied().map(priority).collect();
+        // The first of the highest.
+        let highest = priorities.iter().max();
+        let best = priorities
+            .iter()
+            .position(|priority| Some(priority) == highest);
+        best.unwrap_or(0)
+    }
+}

@@ -1,0 +1,201 @@
+//! A platform whose threads are virtual: every step of the scheduler is a moment at which it may be somebody else's turn.
+//!
+//! Outside of a run it is an ordinary platform of ordinary threads without a clock, so that a future that was carried out of a
+//! simulation does no harm.
+
+use alloc::{sync::Arc, task::Wake};
+use core::{ptr::NonNull, task::Waker};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, PoisonError},
+    thread,
+};
+
+use super::{
+    chooser::Stance,
+    panics,
+    trace::What,
+    world::{self, inside},
+};
+use crate::{
+    future::PanicPayload,
+    platform::{
+        CallEvent, Clock, Current, Lock, Parker, Platform, Point, Stripe, Time, Unparker,
+        WorkerContext,
+    },
+};
+
+/// Where a simulation runs.
+#[derive(Debug)]
+pub struct SimPlatform(());
+
+/// A lock that nobody ever waits for in a run: it may be somebody else's turn before it is taken, not while it is held.
+#[derive(Debug, Default)]
+pub struct SimLock(Mutex<()>);
+
+impl SimLock {
+    const fn open() -> Self {
+        Self(Mutex::new(()))
+    }
+}
+
+/// Notes that the current thread is inside a lock.
+struct Inside;
+
+impl Inside {
+    fn enter() -> Self {
+        inside(|world, _| world.lock(true));
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        inside(|world, _| world.lock(false));
+    }
+}
+
+// SAFETY: the mutex is held while the section runs; no section of the library's suspends its thread.
+unsafe impl Lock for SimLock {
+    fn new() -> Self {
+        Self::open()
+    }
+
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
+        world::step(What::Locks, Stance::GoesOn);
+        let _inside = Inside::enter();
+        // Threads outside of this run may have it: of other simulations, or with a future that left this one.
+        let _locked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        section()
+    }
+}
+
+/// The token of the current virtual thread, or outside of a run of the thread.
+#[derive(Debug)]
+pub struct SimParker(());
+
+/// What wakes a virtual thread of one run.
+struct Token {
+    run: usize,
+    index: usize,
+}
+
+/// The waker of the virtual thread `index` in a run.
+pub(super) fn token(run: usize, index: usize) -> Waker {
+    Waker::from(Arc::new(Token { run, index }))
+}
+
+impl Wake for Token {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let here = world::with(|world| {
+            let here = world.run_number() == self.run;
+            here.then(|| (world.unpark(self.index), world.who(self.index)).1)
+        });
+        if let Some(who) = here.flatten() {
+            world::step(What::Unparks(who), Stance::GoesOn);
+        }
+    }
+}
+
+/// What wakes an ordinary thread.
+struct Outside(thread::Thread);
+
+impl Wake for Outside {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl Parker for SimParker {
+    fn unparker(&self) -> Unparker {
+        let waker = inside(|world, me| world.waker(me));
+        Unparker::new(waker.unwrap_or_else(|| Waker::from(Arc::new(Outside(thread::current())))))
+    }
+
+    fn park(&self) {
+        if !world::park(None) {
+            thread::park();
+        }
+    }
+
+    fn park_until(&self, deadline: Time) {
+        // Outside there is no clock, so no deadline either.
+        world::park(Some(deadline.since_epoch()));
+    }
+}
+
+/// Virtual time: since the start of the run. It advances when nobody can go on.
+#[derive(Debug)]
+pub struct SimClock(());
+
+impl Clock for SimClock {
+    fn now() -> Option<Time> {
+        world::step(What::ReadsClock, Stance::GoesOn);
+        inside(|world, _| Time::from_epoch(world.now()))
+    }
+}
+
+const STRIPES: usize = 16;
+
+// SAFETY: stripes are chosen by kind and address; a virtual thread's context is set inside `enter`, on its own stack, and
+// restored when that is left; all closures are called once, in place.
+unsafe impl Platform for SimPlatform {
+    type Parker = SimParker;
+    type Lock = SimLock;
+    type Clock = SimClock;
+
+    fn with_parker<R>(wait: impl FnOnce(&SimParker) -> R) -> R {
+        wait(&SimParker(()))
+    }
+
+    fn stripe(stripe: Stripe, address: usize) -> &'static SimLock {
+        static CALLS: [SimLock; STRIPES] = [const { SimLock::open() }; STRIPES];
+        static SETS: [SimLock; STRIPES] = [const { SimLock::open() }; STRIPES];
+        let stripes = match stripe {
+            Stripe::Call => &CALLS,
+            Stripe::Set => &SETS,
+        };
+        &stripes[address / 64 % STRIPES]
+    }
+
+    fn catch<R>(code: impl FnOnce() -> R) -> Result<R, PanicPayload> {
+        catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
+            let (message, location) = panics::take(&*payload);
+            inside(|world, _| world.record(What::Panics(message)));
+            PanicPayload::new(payload, location)
+        })
+    }
+
+    fn current() -> Current {
+        let worker = inside(|world, me| world.worker(me)).flatten();
+        worker.map_or(Current::Foreign, Current::Worker)
+    }
+
+    fn enter<R>(context: &WorkerContext, life: impl FnOnce() -> R) -> R {
+        struct Leave(Option<NonNull<WorkerContext>>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                inside(|world, me| world.set_worker(me, self.0));
+            }
+        }
+        let outer = inside(|world, me| world.set_worker(me, Some(NonNull::from(context))));
+        let _leave = Leave(outer.flatten());
+        life()
+    }
+
+    fn point(point: Point) {
+        let stance = match point {
+            Point::Looked => Stance::Polls,
+            _ => Stance::GoesOn,
+        };
+        world::step(What::Reaches(point), stance);
+    }
+
+    fn observe(event: CallEvent, address: usize) {
+        inside(|world, _| world.observe(event, address));
+    }
+}

@@ -1,0 +1,323 @@
+//! What to explore, and how.
+
+use alloc::{boxed::Box, sync::Arc};
+use core::{fmt, ops::Range, time::Duration};
+
+use super::{
+    explorer::{self, Body, Explorer},
+    fault::Failure,
+    hand::Hand,
+    schedule::Schedule,
+    trace::Trace,
+    world::Rules,
+};
+use crate::sync::Essential;
+
+/// How the schedules of a simulation are chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Walk {
+    /// A [`Random`](Self::Random) walk for even seeds, one by [`Priorities`](Self::Priorities) of depth 3 for odd ones.
+    Mixed,
+    /// One schedule for each seed: at each step everybody who can go on has the same chance to.
+    Random,
+    /// One schedule for each seed, by random priorities that change at random moments: finds bugs that need few, but just the right
+    /// interruptions. (Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized scheduler with probabilistic guarantees of finding
+    /// bugs, ASPLOS 2010.)
+    Priorities {
+        /// How many orderings of two steps a bug may need.
+        depth: usize,
+    },
+    /// Every schedule in which somebody who can go on is interrupted at most so many times, whatever the seeds. (Musuvathi, Qadeer:
+    /// Iterative context bounding for systematic testing of multithreaded programs, PLDI 2007.) For small cases.
+    Exhaustive {
+        /// How often in one run.
+        interruptions: usize,
+    },
+    /// One schedule that a report gave.
+    Replay(Schedule),
+}
+
+/// What was explored, all of it without a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explored {
+    pub(super) runs: usize,
+    pub(super) distinct: usize,
+    pub(super) steps: usize,
+    pub(super) longest: usize,
+    pub(super) complete: bool,
+}
+
+impl Explored {
+    /// How many runs there were.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.runs
+    }
+
+    /// How many of them had a trace that no other had.
+    #[must_use]
+    pub fn distinct(&self) -> usize {
+        self.distinct
+    }
+
+    /// How many steps they had in total.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// How many steps the longest had.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Whether an exhaustive search came to its end: there is no other schedule within its bound.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+}
+
+impl fmt::Display for Explored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} runs, {} of them distinct, {} steps, at most {} in one",
+            self.runs, self.distinct, self.steps, self.longest
+        )?;
+        if self.complete {
+            f.write_str("; there are no others within the bound")?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a body under many schedules, or under one that is driven by hand, and says what went wrong.
+///
+/// The body makes a [`SimExecutor`](super::SimExecutor), or several, calls the code under test, and asserts what must hold. All that
+/// happens in one run happens on one thread of the operating system, one virtual thread at a time, so a run depends on nothing but its
+/// schedule, if the body does the same each time.
+///
+/// See the [module](super) for a guide.
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing until a body is given to `check` or `explore`"]
+pub struct Simulation {
+    walk: Walk,
+    seeds: Range<u64>,
+    max_runs: usize,
+    rules: Rules,
+    stuck_after: Duration,
+    without: Option<Essential>,
+}
+
+impl Default for Simulation {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Simulation {
+    /// A thousand seeds of a mixed walk.
+    pub fn new() -> Self {
+        Self {
+            walk: Walk::Mixed,
+            seeds: 0..1_000,
+            max_runs: 10_000_000,
+            rules: Rules {
+                timeouts_race: false,
+                spurious: 0,
+                refusals: 0,
+                max_steps: 200_000,
+                patience: 20_000,
+                stack_size: 1 << 20,
+                by_hand: false,
+            },
+            stuck_after: Duration::from_secs(10),
+            without: None,
+        }
+    }
+
+    /// How schedules are chosen; [`Walk::Mixed`] if nothing is said.
+    pub fn walk(self, walk: Walk) -> Self {
+        Self { walk, ..self }
+    }
+
+    /// Which seeds to walk by. The same seed gives the same trace.
+    pub fn seeds(self, seeds: Range<u64>) -> Self {
+        Self { seeds, ..self }
+    }
+
+    /// How many runs an exhaustive search may take; ten million if nothing is said.
+    pub fn max_runs(self, max_runs: usize) -> Self {
+        Self { max_runs, ..self }
+    }
+
+    /// Lets deadlines pass also while others can go on, as if everybody were slow. Else time passes only when nobody can go on, so that a
+    /// timeout comes only where there is nothing left to wait for.
+    pub fn timeouts_race(mut self, race: bool) -> Self {
+        self.rules.timeouts_race = race;
+        self
+    }
+
+    /// Lets waiting threads wake up by themselves, up to so many times in a run.
+    pub fn spurious_wake_ups(mut self, count: usize) -> Self {
+        self.rules.spurious = count;
+        self
+    }
+
+    /// Lets the platform refuse to start workers, up to so many times in a run.
+    pub fn refused_starts(mut self, count: usize) -> Self {
+        self.rules.refusals = count;
+        self
+    }
+
+    /// How many steps a run may have; 200,000 if nothing is said. A longer one is [`Endless`](super::Fault::Endless).
+    pub fn max_steps(mut self, steps: usize) -> Self {
+        self.rules.max_steps = steps;
+        self
+    }
+
+    /// For how many steps of others somebody may wait without a deadline before it counts as
+    /// [`Starved`](super::Fault::Starved); 20,000 if nothing is said.
+    pub fn patience(mut self, steps: usize) -> Self {
+        self.rules.patience = steps;
+        self
+    }
+
+    /// How long nothing may be heard, by the clock on the wall, before the simulation counts as [`Stuck`](super::Fault::Stuck); ten
+    /// seconds if nothing is said. More for bodies that compute for long without a step.
+    pub fn stuck_after(self, time: Duration) -> Self {
+        Self {
+            stuck_after: time,
+            ..self
+        }
+    }
+
+    /// How much stack a virtual thread has, in bytes; a mebibyte if nothing is said, touched only as it is used. One that needs more
+    /// ends the program.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.rules.stack_size = bytes;
+        self
+    }
+
+    /// Leaves out a step without which the scheduler is wrong: for tests of whether that is found.
+    pub fn without(self, step: Essential) -> Self {
+        Self {
+            without: Some(step),
+            ..self
+        }
+    }
+
+    /// Runs `body` under all schedules.
+    ///
+    /// ```
+    /// use concurrent_futures::sim::{SimExecutor, Simulation, Walk};
+    ///
+    /// let explored = Simulation::new().walk(Walk::Exhaustive { interruptions: 1 }).check(|| {
+    ///     let pool = SimExecutor::new(1);
+    ///     assert_eq!(pool.spawn(|| 7).unwrap().result().unwrap(), 7);
+    /// });
+    /// assert!(explored.is_complete());
+    /// println!("{explored}");
+    /// ```
+    ///
+    /// # Panics
+    /// With the report of the first run that went wrong, if there is one: see [`Failure`].
+    #[track_caller]
+    pub fn check(&self, body: impl Fn() + Send + Sync + 'static) -> Explored {
+        match self.explore(body) {
+            Ok(explored) => explored,
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    /// As [`check`](Self::check), for who wants to look at the failure.
+    ///
+    /// # Errors
+    /// The first run that went wrong.
+    pub fn explore(&self, body: impl Fn() + Send + Sync + 'static) -> Result<Explored, Failure> {
+        let body: Body = Arc::new(body);
+        let (walk, seeds, max_runs) = (self.walk.clone(), self.seeds.clone(), self.max_runs);
+        self.watched(move |explorer| explorer.explore(&body, &walk, seeds, max_runs))
+    }
+
+    /// The trace of one run: of the walk's first seed, or of the schedule that is replayed.
+    ///
+    /// ```
+    /// use concurrent_futures::sim::{SimExecutor, Simulation};
+    ///
+    /// let trace = |seed| {
+    ///     Simulation::new().seeds(seed..seed + 1).trace(|| {
+    ///         let pool = SimExecutor::new(2);
+    ///         let calls = [pool.spawn(|| 1).unwrap(), pool.spawn(|| 2).unwrap()];
+    ///         assert_eq!(calls.map(|call| call.result().unwrap()), [1, 2]);
+    ///     })
+    /// };
+    /// assert_eq!(trace(7)?.to_string(), trace(7)?.to_string());
+    /// assert_ne!(trace(7)?, trace(8)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The run, if it went wrong.
+    pub fn trace(&self, body: impl Fn() + Send + Sync + 'static) -> Result<Trace, Failure> {
+        let body: Body = Arc::new(body);
+        let (walk, seed) = (self.walk.clone(), self.seeds.start);
+        self.watched(move |explorer| explorer.trace(&body, &walk, seed))
+    }
+
+    /// Runs `body` once, and lets it say who does the next step: see [`Hand`].
+    ///
+    /// ```
+    /// use concurrent_futures::{core::platform::Point, sim::{SimExecutor, Simulation, Stands, Who}};
+    ///
+    /// Simulation::new().by_hand(|hand| {
+    ///     let pool = SimExecutor::new(1);
+    ///     let call = pool.spawn(|| 1).unwrap();
+    ///     let worker = Who::Worker(0);
+    ///     assert_eq!(hand.stands(worker), Stands::NotBegun, "a worker that starts late");
+    ///     assert!(hand.run_to(worker, Point::Taken));
+    ///     assert!(call.cancel(), "it was taken, and has not started");
+    ///     assert_eq!(hand.run(worker), Stands::Parked);
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    /// With a report, if the run went wrong.
+    #[track_caller]
+    pub fn by_hand<R: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Hand) -> R + Send + 'static,
+    ) -> R {
+        let outcome = self.watched(move |explorer| {
+            let result = Arc::new(std::sync::Mutex::new(None));
+            let place = Arc::clone(&result);
+            explorer.by_hand(Box::new(move || {
+                let value = body(&mut Hand(()));
+                *place
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
+            }))?;
+            let value = result
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .take();
+            Ok(value)
+        });
+        match outcome {
+            Ok(Some(value)) => value,
+            Ok(None) => unreachable!("a body that ended without a fault has returned"),
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    /// Has an explorer do `work` on a thread of its own, which is left behind if it blocks.
+    fn watched<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Explorer) -> Result<R, Failure> + Send + 'static,
+    ) -> Result<R, Failure> {
+        explorer::watched(self.rules, self.without, self.stuck_after, work)
+    }
+}

@@ -1,0 +1,155 @@
+//! Virtual threads of the user's own, and what a run's code asks of the simulator.
+
+use alloc::{
+    boxed::Box,
+    format,
+    string::{String, ToString},
+};
+use core::{fmt, time::Duration};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{
+    chooser::Stance,
+    fault::Fault,
+    panics,
+    platform::SimPlatform,
+    trace::{What, Who},
+    world::{self, Kind, Life, inside},
+};
+use crate::future::{self, Future, Promise, TaskError};
+
+/// The life of a virtual thread: a panic of it is a fault of the run.
+pub(super) fn life(code: impl FnOnce() + 'static) -> Life {
+    Box::new(move || {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
+            let (message, place) = panics::take(&*payload);
+            let place = place.map_or_else(String::new, |place| format!(", at {place}"));
+            inside(|world, me| {
+                let who = world.who(me);
+                world.record(What::Panics(message.clone()));
+                world.blame(Fault::Panicked(format!("{who}: {message}{place}")));
+            });
+            // Dropping it is the user's code too.
+            core::mem::forget(payload);
+        }
+    })
+}
+
+#[track_caller]
+fn expect_inside<R>(found: Option<R>) -> R {
+    match found {
+        Some(found) => found,
+        None => {
+            panic!("this is not inside a simulation: call it from the body that is given to one")
+        }
+    }
+}
+
+/// Starts a virtual thread: another caller of the code under test, which is no worker.
+///
+/// If it panics, the run has failed.
+///
+/// ```
+/// use concurrent_futures::sim::{self, SimExecutor, Simulation};
+/// use std::sync::Arc;
+///
+/// Simulation::new().seeds(0..100).check(|| {
+///     let pool = Arc::new(SimExecutor::new(1));
+///     let other = sim::spawn({
+///         let pool = Arc::clone(&pool);
+///         move || pool.spawn(|| 1).unwrap().result().unwrap()
+///     });
+///     assert_eq!(pool.spawn(|| 2).unwrap().result().unwrap() + other.join(), 3);
+/// });
+/// ```
+///
+/// # Panics
+/// Outside of a simulation.
+#[track_caller]
+pub fn spawn<T: Send + 'static>(code: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let (promise, outcome) = promise();
+    let life = life(move || {
+        // The future may have been dropped, or cancelled by nobody: it is not lent to anybody.
+        let _ = promise.set(code());
+    });
+    let index = expect_inside(world::start(Kind::Thread, life));
+    let who = expect_inside(inside(|world, _| world.who(index)));
+    world::turn();
+    JoinHandle { outcome, who }
+}
+
+/// A virtual thread that was started by [`spawn`]. Dropping it leaves the thread to itself.
+#[derive(Debug)]
+pub struct JoinHandle<T> {
+    outcome: Future<T>,
+    who: Who,
+}
+
+impl<T> JoinHandle<T> {
+    /// Waits until it ends; gives what it returned.
+    pub fn join(self) -> T {
+        match self.outcome.result() {
+            Ok(value) => value,
+            Err(TaskError::Abandoned) => {
+                // It panicked, so this run is over.
+                panic!("{} did not return", self.who)
+            }
+            Err(error) => panic!("{} did not return: {error}", self.who),
+        }
+    }
+
+    /// Which one it is, in traces and by hand.
+    #[must_use]
+    pub fn who(&self) -> Who {
+        self.who
+    }
+}
+
+/// A promise of the simulation's platform, and its future. (One of the platform of threads would block the whole simulation.)
+#[must_use]
+pub fn promise<T: Send + 'static>() -> (Promise<T>, Future<T>) {
+    future::promise::<SimPlatform, T>()
+}
+
+/// Waits for `time` of the simulation's clock, which costs none.
+///
+/// # Panics
+/// Outside of a simulation.
+#[track_caller]
+pub fn sleep(time: Duration) {
+    let until = expect_inside(inside(|world, _| world.now())).saturating_add(time);
+    while now() < until {
+        world::park(Some(until));
+    }
+}
+
+/// How long the run has lasted, by the simulation's clock.
+///
+/// # Panics
+/// Outside of a simulation.
+#[track_caller]
+#[must_use]
+pub fn now() -> Duration {
+    expect_inside(inside(|world, _| world.now()))
+}
+
+/// Lets others have their turn: to be called in a loop that looks for something that others do. Looking at a future's state does it
+/// too.
+///
+/// # Panics
+/// Outside of a simulation.
+#[track_caller]
+pub fn yield_now() {
+    expect_inside(inside(|_, _| ()));
+    world::step(What::Reaches(crate::platform::Point::Looked), Stance::Polls);
+}
+
+/// Writes a line into the trace; it may be somebody else's turn after it.
+///
+/// # Panics
+/// Outside of a simulation.
+#[track_caller]
+pub fn note(what: impl fmt::Display) {
+    expect_inside(inside(|_, _| ()));
+    world::step(What::Notes(what.to_string()), Stance::GoesOn);
+}

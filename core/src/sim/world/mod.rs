@@ -1,0 +1,456 @@
+//! One run: its fibers, whose turn it is, its clock, and what is wrong with it.
+//!
+//! It is in thread-local storage of the thread that drives the run, where the platform's operations find it. Nothing of the
+//! user's and nothing of the library's runs while it is borrowed.
+
+mod diagnosis;
+mod thread;
+mod turn;
+
+use alloc::{sync::Arc, vec::Vec};
+use core::{
+    cell::RefCell,
+    ptr::NonNull,
+    sync::atomic::{AtomicUsize, Ordering},
+    task::Waker,
+    time::Duration,
+};
+use std::sync::{Mutex, PoisonError};
+
+use corosensei::stack::DefaultStack;
+
+pub(super) use self::thread::Life;
+use self::thread::{State, Thread};
+use super::{
+    book::Book,
+    chooser::{Choice, Chooser, Stance},
+    fault::Fault,
+    fiber::{Fiber, Suspender},
+    platform::token,
+    trace::{Event, What, Who},
+};
+use crate::platform::{CallEvent, WorkerContext};
+
+/// What a run may do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// Deadlines may pass while others can go on.
+    pub(super) timeouts_race: bool,
+    /// How many times somebody may wake up by itself.
+    pub(super) spurious: usize,
+    /// How many workers the platform may refuse.
+    pub(super) refusals: usize,
+    pub(super) max_steps: usize,
+    pub(super) patience: usize,
+    pub(super) stack_size: usize,
+    /// The body runs the others by hand.
+    pub(super) by_hand: bool,
+}
+
+/// What others may look at while a run goes on.
+#[derive(Default)]
+pub(super) struct Live {
+    /// One beat a step.
+    pub(super) beats: AtomicUsize,
+    trace: Mutex<Vec<Event>>,
+}
+
+impl Live {
+    pub(super) fn trace<R>(&self, look: impl FnOnce(&mut Vec<Event>) -> R) -> R {
+        look(&mut self.trace.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The body's.
+pub(super) const MAIN: usize = 0;
+
+pub(super) struct World {
+    run: usize,
+    rules: Rules,
+    threads: Vec<Thread>,
+    /// Who is running, if not the driver.
+    current: Option<usize>,
+    /// Whom the driver is to resume.
+    next: Option<usize>,
+    now: Duration,
+    pub(super) chooser: Chooser,
+    pub(super) live: Arc<Live>,
+    pub(super) book: Book,
+    /// How many locks the current one is inside of.
+    locks: usize,
+    pub(super) steps: usize,
+    spurious: usize,
+    refusals: usize,
+    /// How many starts are to be refused, by hand.
+    pub(super) refuse_next: usize,
+    fault: Option<Fault>,
+    stacks: Vec<DefaultStack>,
+}
+
+std::thread_local! {
+    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+}
+
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+/// Lends the world of the run that this thread drives; `None` outside of a run.
+pub(super) fn with<R>(look: impl FnOnce(&mut World) -> R) -> Option<R> {
+    // Also while thread-local values are dropped.
+    WORLD
+        .try_with(|world| world.borrow_mut().as_mut().map(look))
+        .ok()
+        .flatten()
+}
+
+/// Lends the world to code that a fiber runs; `None` elsewhere.
+pub(super) fn inside<R>(look: impl FnOnce(&mut World, usize) -> R) -> Option<R> {
+    with(|world| Some(look(world, world.current?))).flatten()
+}
+
+/// Suspends the current fiber, if there is something that it must wait for.
+fn suspend(suspender: Option<Suspender>) {
+    if let Some(suspender) = suspender {
+        // SAFETY: it was read from the thread that is running, on whose stack this is.
+        unsafe { suspender.suspend() };
+    }
+}
+
+/// The current one does `what`; then it may be somebody else's turn. Nothing outside of a run.
+pub(super) fn step(what: What, stance: Stance) {
+    let turn = inside(|world, me| {
+        if let What::Reaches(point) = &what {
+            world.threads[me].reach(*point);
+        }
+        world.record(what);
+        world.turn(me, stance)
+    });
+    suspend(turn.flatten());
+}
+
+/// It may be somebody else's turn now. Nothing outside of a run.
+pub(super) fn turn() {
+    suspend(inside(|world, me| world.turn(me, Stance::GoesOn)).flatten());
+}
+
+/// By hand: the body lets `index` go on, up to its next step.
+pub(super) fn hand_over(index: usize) {
+    suspend(inside(|world, _| world.hand_over(index)).flatten());
+}
+
+/// The current one parks, until it is woken, or until `deadline`; false outside of a run.
+pub(super) fn park(deadline: Option<Duration>) -> bool {
+    let what = deadline.map_or(What::Parks, What::ParksUntil);
+    step(what, Stance::GoesOn);
+    let turn = inside(|world, me| {
+        let now = world.now;
+        let thread = &mut world.threads[me];
+        if !core::mem::take(&mut thread.token) && deadline.is_none_or(|deadline| deadline > now) {
+            thread.state = State::Parked(deadline);
+            thread.since = world.steps;
+            world.turn(me, Stance::Blocked)
+        } else {
+            None
+        }
+    });
+    let is_inside = turn.is_some();
+    suspend(turn.flatten());
+    inside(|world, me| world.threads[me].token = false);
+    is_inside
+}
+
+/// Chooses between two things that may happen to the current one; nothing but the first outside of a run.
+pub(super) fn is_refused() -> bool {
+    let refused = inside(|world, me| {
+        let refused = if world.rules.by_hand {
+            let refused = world.refuse_next > 0;
+            world.refuse_next = world.refuse_next.saturating_sub(1);
+            refused
+        } else if world.refusals > 0 {
+            let options = [Choice::Start, Choice::Refuse];
+            let refused = world.chooser.choose(&options, me, Stance::Blocked) == 1;
+            world.refusals -= usize::from(refused);
+            refused
+        } else {
+            false
+        };
+        if refused {
+            world.record(What::IsRefused);
+        }
+        refused
+    });
+    refused.unwrap_or(true)
+}
+
+/// A new virtual thread, which may begin at once or late; `None` outside of a run.
+pub(super) fn start(kind: Kind, life: Life) -> Option<usize> {
+    let mut life = Some(life);
+    let started = inside(|world, _| {
+        let index = world.add(kind, life.take()?);
+        let who = world.threads[index].who;
+        world.record(What::Starts(who));
+        if let Kind::Worker(executor) = kind
+            && let Err(text) = world.book.worker_started(executor)
+        {
+            world.blame(Fault::TooManyWorkers(text));
+        }
+        Some(index)
+    });
+    started.flatten()
+}
+
+/// What a new thread is.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Main,
+    /// Of this executor.
+    Worker(usize),
+    Thread,
+}
+
+/// What came of a run.
+pub(super) struct Outcome {
+    pub(super) fault: Option<Fault>,
+    pub(super) chooser: Chooser,
+    pub(super) steps: usize,
+    pub(super) stacks: Vec<DefaultStack>,
+}
+
+/// Runs `body`, and everything that it starts, to the end.
+pub(super) fn run(
+    rules: Rules,
+    chooser: Chooser,
+    live: &Arc<Live>,
+    stacks: Vec<DefaultStack>,
+    body: Life,
+) -> Outcome {
+    live.trace(Vec::clear);
+    let mut world = World {
+        run: RUNS.fetch_add(1, Ordering::Relaxed),
+        rules,
+        threads: Vec::new(),
+        current: None,
+        next: Some(MAIN),
+        now: Duration::ZERO,
+        chooser,
+        live: Arc::clone(live),
+        book: Book::default(),
+        locks: 0,
+        steps: 0,
+        spurious: rules.spurious,
+        refusals: rules.refusals,
+        refuse_next: 0,
+        fault: None,
+        stacks,
+    };
+    world.add(Kind::Main, body);
+    WORLD.set(Some(world));
+    while let Some((index, fiber)) = with(World::enter_next).flatten() {
+        let mut fiber = fiber;
+        let ended = fiber.resume();
+        with(|world| world.leave(index, fiber, ended));
+    }
+    let world = WORLD.take();
+    match world {
+        Some(world) => world.conclude(),
+        None => unreachable!("nobody else takes the world away"),
+    }
+}
+
+impl World {
+    fn add(&mut self, kind: Kind, life: Life) -> usize {
+        let index = self.threads.len();
+        let count = |who: fn(&Who) -> bool| self.threads.iter().filter(|t| who(&t.who)).count();
+        let who = match kind {
+            Kind::Main => Who::Main,
+            Kind::Worker(_) => Who::Worker(count(|who| matches!(who, Who::Worker(_)))),
+            Kind::Thread => Who::Thread(count(|who| matches!(who, Who::Thread(_)))),
+        };
+        let executor = match kind {
+            Kind::Worker(executor) => Some(executor),
+            Kind::Main | Kind::Thread => None,
+        };
+        let waker = token(self.run, index);
+        self.threads
+            .push(Thread::new(who, executor, waker, life, self.steps));
+        index
+    }
+
+    pub(super) fn record(&mut self, what: What) {
+        let who = self
+            .current
+            .map_or(Who::Clock, |index| self.threads[index].who);
+        self.record_of(who, what);
+    }
+
+    fn record_of(&self, who: Who, what: What) {
+        self.live.trace(|trace| trace.push(Event { who, what }));
+    }
+
+    /// The driver's: whom to resume next.
+    fn enter_next(&mut self) -> Option<(usize, Fiber)> {
+        if self.fault.is_some() {
+            return None;
+        }
+        let index = self.next.take()?;
+        self.current = Some(index);
+        let thread = &mut self.threads[index];
+        thread.unwinds = false;
+        if let Some(fiber) = thread.fiber.take() {
+            return Some((index, fiber));
+        }
+        let life = thread.life.take()?;
+        self.record(What::Begins);
+        let stack = self
+            .stacks
+            .pop()
+            .map_or_else(|| DefaultStack::new(self.rules.stack_size), Ok);
+        let Ok(stack) = stack else {
+            let text = "there is no memory for another stack";
+            self.fault = Some(Fault::Stuck(text.into()));
+            self.threads[index].life = Some(life);
+            return None;
+        };
+        let fiber = Fiber::new(stack, move |suspender| {
+            with(|world| world.threads[index].suspender = Some(suspender));
+            life();
+        });
+        Some((index, fiber))
+    }
+
+    /// The driver's: `index` suspended itself, or ended.
+    fn leave(&mut self, index: usize, fiber: Fiber, ended: bool) {
+        if !ended {
+            self.current = None;
+            self.threads[index].fiber = Some(fiber);
+            return;
+        }
+        self.stacks.push(fiber.into_stack());
+        self.record(What::Ends);
+        self.end(index);
+        self.current = None;
+        self.next = self.pick(index, Stance::Blocked);
+        if self.next.is_none() && self.threads.iter().any(|t| t.state != State::Ended) {
+            self.stop();
+        }
+    }
+
+    fn end(&mut self, index: usize) {
+        self.threads[index].state = State::Ended;
+        if let Some(executor) = self.threads[index].executor {
+            self.book.worker_ended(executor);
+        }
+        for joiner in core::mem::take(&mut self.threads[index].joiners) {
+            self.unpark(joiner);
+        }
+    }
+
+    /// Nobody can go on.
+    fn stop(&mut self) {
+        let fault = self.diagnose();
+        self.fault.get_or_insert(fault);
+    }
+
+    pub(super) fn observe(&mut self, event: CallEvent, address: usize) {
+        let Some(me) = self.current else { return };
+        if event == CallEvent::Awaited {
+            self.threads[me].awaits = Some(address);
+        }
+        let who = self.threads[me].who;
+        if let Some(what) = self.book.observe(event, address, (me, who)) {
+            self.record(what);
+        }
+    }
+
+    /// Goes into a lock, or out of it.
+    pub(super) fn lock(&mut self, inside: bool) {
+        if inside {
+            self.locks += 1;
+        } else {
+            self.locks -= 1;
+        }
+    }
+
+    /// Something is wrong: the run ends with the current turn.
+    pub(super) fn blame(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// All but the body.
+    pub(super) fn others(&self) -> Vec<Who> {
+        self.threads[1..].iter().map(|thread| thread.who).collect()
+    }
+
+    pub(super) fn run_number(&self) -> usize {
+        self.run
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.now
+    }
+
+    pub(super) fn who(&self, index: usize) -> Who {
+        self.threads[index].who
+    }
+
+    pub(super) fn find(&self, who: Who) -> Option<usize> {
+        self.threads.iter().position(|thread| thread.who == who)
+    }
+
+    pub(super) fn waker(&self, index: usize) -> Waker {
+        self.threads[index].waker.clone()
+    }
+
+    pub(super) fn worker(&self, index: usize) -> Option<NonNull<WorkerContext>> {
+        self.threads[index].worker
+    }
+
+    pub(super) fn set_worker(
+        &mut self,
+        index: usize,
+        worker: Option<NonNull<WorkerContext>>,
+    ) -> Option<NonNull<WorkerContext>> {
+        core::mem::replace(&mut self.threads[index].worker, worker)
+    }
+
+    /// Whether `me` has to wait for a worker of `executor`, other than itself, to end: then it is woken when one has.
+    pub(super) fn waits_for_end(&mut self, me: usize, executor: usize) -> bool {
+        let left = |(index, thread): &(usize, &mut Thread)| {
+            *index != me && thread.executor == Some(executor) && thread.state != State::Ended
+        };
+        match self.threads.iter_mut().enumerate().find(left) {
+            Some((_, thread)) => {
+                thread.joiners.push(me);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// By hand: the body lets `index` go on, up to its next step. Gives what to suspend the body with.
+    fn hand_over(&mut self, index: usize) -> Option<Suspender> {
+        if !self.is_ready(index) || index == MAIN {
+            return None;
+        }
+        self.steps += 1;
+        self.next = Some(index);
+        self.threads[MAIN].suspender
+    }
+
+    /// By hand: takes the life of somebody who has not begun, and never will.
+    pub(super) fn take_life(&mut self, index: usize) -> Option<Life> {
+        let life = self.threads[index].life.take()?;
+        self.end(index);
+        Some(life)
+    }
+
+    pub(super) fn stands(&self, index: usize) -> super::hand::Stands {
+        use super::hand::Stands;
+        let thread = &self.threads[index];
+        match (thread.state, &thread.life) {
+            (State::Ended, _) => Stands::Ended,
+            (State::Parked(_), _) => Stands::Parked,
+            (State::Ready, Some(_)) => Stands::NotBegun,
+            (State::Ready, None) => Stands::Ready(thread.at),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Whose turn it is.
+
+use alloc::vec::Vec;
+use core::{sync::atomic::Ordering, time::Duration};
+
+use super::{MAIN, State, World};
+use crate::sim::{
+    chooser::{Choice, Stance},
+    fiber::Suspender,
+    trace::{What, Who},
+};
+
+impl World {
+    /// The current one came to a step. Gives what to suspend it with, if it is somebody else's turn.
+    pub(super) fn turn(&mut self, me: usize, stance: Stance) -> Option<Suspender> {
+        let unwinds = std::thread::panicking() && !self.threads.iter().any(|thread| thread.unwinds);
+        if stance != Stance::Blocked && (self.locks > 0 || unwinds) {
+            return None;
+        }
+        self.steps += 1;
+        self.live.beats.fetch_add(1, Ordering::Relaxed);
+        self.lose_patience();
+        if self.fault.is_none() {
+            match self.pick(me, stance) {
+                Some(next) if next == me => return None,
+                Some(next) => self.next = Some(next),
+                None => self.stop(),
+            }
+        }
+        self.threads[me].unwinds = unwinds;
+        self.threads[me].suspender
+    }
+
+    pub(super) fn is_ready(&self, index: usize) -> bool {
+        self.threads[index].state == State::Ready
+    }
+
+    /// Whose turn it is, where `me` is running, or ran last; `None` if nobody can go on.
+    pub(super) fn pick(&mut self, me: usize, stance: Stance) -> Option<usize> {
+        if self.rules.by_hand && self.is_ready(MAIN) {
+            // Whoever the body has run goes no further than a step.
+            return Some(MAIN);
+        }
+        if self.rules.by_hand && stance != Stance::Blocked {
+            return Some(me);
+        }
+        loop {
+            let options = self.options(me, stance);
+            if options.is_empty() {
+                return None;
+            }
+            match options[self.chooser.choose(&options, me, stance)] {
+                Choice::Run(index) => {
+                    self.threads[index].since = self.steps;
+                    return Some(index);
+                }
+                Choice::Wake(index) => {
+                    self.spurious -= 1;
+                    self.wake_spuriously(index);
+                }
+                _ => self.pass_time(),
+            }
+        }
+    }
+
+    fn options(&mut self, me: usize, stance: Stance) -> Vec<Choice> {
+        let count = self.threads.len();
+        let mut options = Vec::with_capacity(count + 1);
+        if stance == Stance::GoesOn {
+            options.push(Choice::Run(me));
+        }
+        let others = (1..count).map(|distance| (me + distance) % count);
+        options.extend(
+            others
+                .filter(|&index| self.is_ready(index))
+                .map(Choice::Run),
+        );
+        if stance == Stance::Blocked && self.is_ready(me) {
+            options.push(Choice::Run(me));
+        }
+        // Priorities are not fair: somebody who could go on for long does.
+        let fair = self.rules.patience / 4;
+        if let Some(late) = options.iter().find(|choice| match choice {
+            Choice::Run(index) if *index != me => self.steps - self.threads[*index].since > fair,
+            _ => false,
+        }) {
+            return alloc::vec![*late];
+        }
+        let is_idle = options.is_empty();
+        if self.deadline().is_some() && (is_idle || self.rules.timeouts_race) {
+            options.push(Choice::Time);
+        }
+        if self.spurious > 0 && !is_idle {
+            let parked = |index: &usize| matches!(self.threads[*index].state, State::Parked(_));
+            options.extend((0..count).filter(parked).map(Choice::Wake));
+        }
+        if options.is_empty() && stance == Stance::Polls {
+            options.push(Choice::Run(me));
+        }
+        options
+    }
+
+    /// The next deadline of anybody who is parked.
+    fn deadline(&self) -> Option<Duration> {
+        let deadlines = self.threads.iter().filter_map(|thread| match thread.state {
+            State::Parked(deadline) => deadline,
+            State::Ready | State::Ended => None,
+        });
+        deadlines.min()
+    }
+
+    fn pass_time(&mut self) {
+        if let Some(deadline) = self.deadline() {
+            self.advance(deadline);
+        }
+    }
+
+    /// Lets the clock advance to `time`, and wakes whose deadline is over.
+    pub(in crate::sim) fn advance(&mut self, time: Duration) {
+        self.now = self.now.max(time);
+        self.record_of(Who::Clock, What::Advances(self.now));
+        let (now, steps) = (self.now, self.steps);
+        for thread in &mut self.threads {
+            if matches!(thread.state, State::Parked(Some(deadline)) if deadline <= now) {
+                thread.state = State::Ready;
+                thread.since = steps;
+            }
+        }
+    }
+
+    /// Puts the token of `index`.
+    pub(in crate::sim) fn unpark(&mut self, index: usize) {
+        let steps = self.steps;
+        let thread = &mut self.threads[index];
+        if let State::Parked(_) = thread.state {
+            thread.state = State::Ready;
+            thread.since = steps;
+        } else {
+            thread.token = true;
+        }
+    }
+
+    /// Wakes `index` without a token; false if it is not parked.
+    pub(in crate::sim) fn wake_spuriously(&mut self, index: usize) -> bool {
+        let steps = self.steps;
+        let thread = &mut self.threads[index];
+        let State::Parked(_) = thread.state else {
+            return false;
+        };
+        thread.state = State::Ready;
+        thread.since = steps;
+        let who = thread.who;
+        self.record_of(who, What::WakesSpuriously);
+        true
+    }
+}
