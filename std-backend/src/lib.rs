@@ -69,6 +69,6 @@ pub fn promise<T: Send + 'static>() -> (Promise<T>, Future<T>) {
     concurrent_futures_core::future::promise::<StdPlatform, T>()
 }
 
-#[cfg(all(doctest, feature = "serde"))]
+#[cfg(all(doctest, feature = "sim"))]
 #[doc = include_str!("../../README.md")]
 struct ReadmeDoctests;

@@ -19,7 +19,7 @@ use concurrent_futures_core::{
         Unparker, WorkerContext,
     },
     queue::{Deque, Policy, TaskQueue},
-    scheduler::{Backend, Config},
+    scheduler::{Backend, Config, Initializer},
     task::Task,
 };
 
@@ -152,6 +152,10 @@ unsafe impl Platform for MockPlatform {
         life()
     }
 
+    fn relax(turn: u32) -> bool {
+        world::relax(turn)
+    }
+
     fn point(point: Point) {
         world::reach(point);
     }
@@ -174,15 +178,15 @@ impl Spawner for MockSpawner {
     }
 }
 
-/// The parts of a pool whose calls wait in a `Q`.
-pub(crate) struct Mock<Q>(PhantomData<fn() -> Q>);
+/// The parts of a pool whose calls wait in a `Q` and whose workers begin with an `I`.
+pub(crate) struct Mock<Q, I = ()>(PhantomData<fn() -> (Q, I)>);
 
 // SAFETY: its workers are its own.
-unsafe impl<Q: TaskQueue> Backend for Mock<Q> {
+unsafe impl<Q: TaskQueue, I: Initializer> Backend for Mock<Q, I> {
     type Platform = MockPlatform;
     type Queue = Q;
     type Spawner = MockSpawner;
-    type Initializer = ();
+    type Initializer = I;
 }
 
 /// How many calls may wait in a [`Small`] queue.
@@ -193,7 +197,9 @@ pub(crate) type Small = Deque<Task, MockLock, ROOM>;
 pub(crate) type Pump = PumpExecutor<MockPlatform, Small>;
 
 /// A pool that waits for its workers when it is dropped, unless the test has failed: nobody runs them then.
-pub(crate) struct MockPool<Q: TaskQueue = Small>(ManuallyDrop<Pool<Mock<Q>>>);
+pub(crate) struct MockPool<Q: TaskQueue = Small, I: Initializer = ()>(
+    ManuallyDrop<Pool<Mock<Q, I>>>,
+);
 
 impl MockPool {
     pub(crate) fn new(max_workers: usize) -> Self {
@@ -207,12 +213,24 @@ impl MockPool {
 
 impl<Q: TaskQueue> MockPool<Q> {
     pub(crate) fn with(max_workers: usize, policy: Policy, queue: Q) -> Self {
+        Self::of(max_workers, policy, queue, ())
+    }
+}
+
+impl<I: Initializer> MockPool<Small, I> {
+    pub(crate) fn initialized(max_workers: usize, initializer: I) -> Self {
+        Self::of(max_workers, Policy::Block, Small::new(), initializer)
+    }
+}
+
+impl<Q: TaskQueue, I: Initializer> MockPool<Q, I> {
+    fn of(max_workers: usize, policy: Policy, queue: Q, initializer: I) -> Self {
         Self(ManuallyDrop::new(Pool::new(Config {
             max_workers,
             policy,
             queue,
             spawner: MockSpawner,
-            initializer: (),
+            initializer,
             error_hook: None,
         })))
     }
@@ -239,7 +257,7 @@ impl<Q: TaskQueue> MockPool<Q> {
 }
 
 /// Takes no more calls.
-pub(crate) fn close<Q: TaskQueue>(handle: &Handle<Mock<Q>>) {
+pub(crate) fn close<Q: TaskQueue, I: Initializer>(handle: &Handle<Mock<Q, I>>) {
     handle
         .shutdown(false, false)
         .expect("who does not wait may always");
@@ -251,15 +269,15 @@ pub(crate) fn work<Q: TaskQueue>(handle: &Handle<Mock<Q>>) {
     taken.start().expect("nobody cancelled it").finish();
 }
 
-impl<Q: TaskQueue> Deref for MockPool<Q> {
-    type Target = Pool<Mock<Q>>;
+impl<Q: TaskQueue, I: Initializer> Deref for MockPool<Q, I> {
+    type Target = Pool<Mock<Q, I>>;
 
-    fn deref(&self) -> &Pool<Mock<Q>> {
+    fn deref(&self) -> &Pool<Mock<Q, I>> {
         &self.0
     }
 }
 
-impl<Q: TaskQueue> Drop for MockPool<Q> {
+impl<Q: TaskQueue, I: Initializer> Drop for MockPool<Q, I> {
     fn drop(&mut self) {
         // SAFETY: nobody uses the pool after this.
         let pool = unsafe { ManuallyDrop::take(&mut self.0) };

@@ -10,7 +10,7 @@ use concurrent_futures_core::{
 
 use crate::{
     platform::{MockPool, ROOM, close, work},
-    world::{World, asked, at, now, run_worker, then},
+    world::{Event, World, asked, at, now, run_worker, then, trace},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -197,4 +197,35 @@ fn a_worker_that_finds_its_own_queue_full_runs_the_call_itself() {
         outer.unwrap().result().unwrap(),
         [false, false, false, false, true]
     );
+}
+
+// contract: S3
+#[test]
+fn closing_wakes_all_who_are_blocked() {
+    let _world = World::new();
+    let (pool, calls) = full(Policy::Block);
+    let (handle, closing) = (pool.handle(), pool.handle());
+    then(move || {
+        then(move || close(&closing));
+        assert!(matches!(handle.spawn(|| 8), Err(SubmitError::ShutDown(_))));
+    });
+    assert!(matches!(pool.spawn(|| 7), Err(SubmitError::ShutDown(_))));
+    let woken = |event: &Event| matches!(event, Event::Unparked(_));
+    let woken: Vec<_> = trace().into_iter().filter(woken).collect();
+    assert_eq!(woken, [Event::Unparked(0), Event::Unparked(1)]);
+    assert!(run_worker());
+    assert!(calls.iter().all(Future::done));
+}
+
+// contract: S3, T4
+#[test]
+fn a_caller_without_a_workers_value_does_not_run_what_borrows_it() {
+    let _world = World::new();
+    let (pool, calls) = full(Policy::RunInCaller);
+    let handle = pool.handle();
+    then(move || work(&handle));
+    let last = pool.spawn_with(|&()| 7).unwrap();
+    assert!(calls[0].done() && !last.done(), "it waited for room");
+    pool.run_out();
+    assert_eq!(last.result().unwrap(), 7);
 }

@@ -139,3 +139,20 @@ fn the_steps_of_a_call_come_in_order() {
     );
     pool.run_out();
 }
+
+#[test]
+fn who_runs_a_call_by_hand_counts_as_a_worker_where_the_pool_has_none() {
+    let _world = World::new();
+    let pump = Pump::new(Small::new());
+    let handle = pump.handle();
+    let call = pump.spawn(move || handle.stats().workers).unwrap();
+    pump.take().unwrap().start().unwrap().finish();
+    assert_eq!((call.result().unwrap(), pump.stats().workers), (1, 0));
+
+    let pool = MockPool::new(1);
+    let handle = pool.handle();
+    let call = pool.spawn(move || handle.stats().workers).unwrap();
+    work(&pool);
+    assert_eq!(call.result().unwrap(), 1, "the one that was asked for");
+    pool.run_out();
+}

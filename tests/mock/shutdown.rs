@@ -170,3 +170,20 @@ fn dropping_a_pool_whose_second_worker_is_refused_hangs_on_nobody() {
     drop(pool);
     assert_eq!(calls.map(|call| call.result().unwrap()), [1, 2]);
 }
+
+// contract: X1
+#[test]
+fn a_report_counts_the_calls_that_run_and_no_workers_that_look_for_some() {
+    let _world = World::new();
+    let pool = MockPool::new(1);
+    let handle = pool.handle();
+    let call = pool.spawn(move || handle.shutdown(false, false).unwrap());
+    let before = pool.stats();
+    assert_eq!((before.workers, before.idle, before.queued), (1, 1, 1));
+    let report = pool.shutdown_timeout(Duration::ZERO, false).unwrap();
+    assert_eq!((report.still_running, report.still_queued), (0, 1));
+    assert!(run_worker());
+    let report = call.unwrap().result().unwrap();
+    assert_eq!((report.still_running, report.still_queued), (1, 0));
+    assert_eq!(pool.shutdown(true, false).unwrap().still_running, 0);
+}

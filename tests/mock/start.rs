@@ -184,3 +184,15 @@ fn a_call_whose_workers_are_all_lost_while_asked_for_fails() {
     let call = pool.spawn(|| 1).unwrap();
     assert!(matches!(call.result(), Err(TaskError::NoWorker)));
 }
+
+// contract: T8
+#[test]
+fn a_call_whose_worker_was_lost_comes_back_if_no_other_can_be_had() {
+    let _world = World::new();
+    answer([Answer::Lose, Answer::Refuse]);
+    let pool = MockPool::new(2);
+    let refused = pool.spawn(|| 7).unwrap_err();
+    assert!(matches!(refused, SubmitError::NoWorker(_)));
+    assert_eq!((refused.into_inner()(), asked()), (7, 2));
+    assert_eq!((pool.stats().workers, pool.stats().queued), (0, 0));
+}

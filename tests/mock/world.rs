@@ -52,6 +52,8 @@ struct State {
     steps: VecDeque<Step>,
     interruptions: VecDeque<(Point, Step)>,
     before_lock: Option<(usize, Step)>,
+    spins: VecDeque<Step>,
+    turns: Vec<u32>,
     now: Duration,
     answers: VecDeque<Answer>,
     entries: VecDeque<Entry>,
@@ -147,6 +149,17 @@ pub(crate) fn before_lock(nth: usize, step: impl FnOnce() + 'static) {
 pub(crate) fn was_not_reached() -> bool {
     let step = with(|state| state.before_lock.take());
     step.is_some()
+}
+
+/// One more turn for which the next context that waits busily looks again before it parks; `step` is what another thread does
+/// in that turn. Without any, contexts park at once.
+pub(crate) fn spin(step: impl FnOnce() + 'static) {
+    with(|state| state.spins.push_back(Box::new(step)));
+}
+
+/// The numbers under which those turns were asked for.
+pub(crate) fn turns() -> Vec<u32> {
+    with(|state| state.turns.clone())
 }
 
 /// What the spawner answers from now on; it keeps the entry once these are used up.
@@ -260,6 +273,20 @@ pub(super) fn lock() {
     if let Some(step) = step {
         elsewhere(step);
     }
+}
+
+/// Whether a context that waits busily is to look again.
+pub(super) fn relax(turn: u32) -> bool {
+    let step = with(|state| {
+        let step = state.spins.pop_front()?;
+        state.turns.push(turn);
+        Some(step)
+    });
+    let goes_on = step.is_some();
+    if let Some(step) = step {
+        elsewhere(step);
+    }
+    goes_on
 }
 
 pub(super) fn ask(entry: Entry) -> Option<Entry> {

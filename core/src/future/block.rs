@@ -74,7 +74,6 @@ pub(crate) fn block(raw: Raw, until: Until, deadline: Deadline) -> Result<(), No
         }
         turn += 1;
     }
-    runtime.observe(CallEvent::Awaited, raw.address());
     runtime.point(Point::AboutToWait);
     park(raw, until, deadline)
 }
@@ -118,6 +117,7 @@ fn park(raw: Raw, until: Until, deadline: Deadline) -> Result<(), NotYet> {
             return Err(NotYet::TimedOut);
         }
         if !pump(raw) {
+            runtime.observe(CallEvent::Awaited, raw.address());
             runtime.park(deadline);
         }
     }

@@ -8,9 +8,12 @@ use core::{
 };
 
 use super::{Future, TaskError};
-use crate::task::{
-    header::Raw,
-    waiters::{self, Node, Role},
+use crate::{
+    platform::Point,
+    task::{
+        header::Raw,
+        waiters::{self, Node, Role},
+    },
 };
 
 /// Awaiting gives what [`result`](Future::result) gives. Awaiting, and waiting on a thread, can follow each other.
@@ -23,6 +26,7 @@ impl<T> core::future::Future for Future<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let raw = self.raw();
+        raw.runtime().point(Point::Looked);
         if raw.state().load().is_settled() || !listen(raw, context) {
             return Poll::Ready(self.take_in_place());
         }

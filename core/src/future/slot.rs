@@ -83,7 +83,7 @@ impl<T: Send> Slot<T> {
             let place = unsafe { &mut *place };
             NonNull::from(place.write(cell))
         });
-        P::observe(CallEvent::Created, cell.addr().get());
+        P::observe(CallEvent::Promised, cell.addr().get());
         // SAFETY: the place is `'static`, and stays this pair's until its references are gone.
         let raw = unsafe { Cell::raw(cell) };
         // SAFETY: a new call has a reference for its producer.

@@ -321,6 +321,11 @@ impl<F: AsFuture> WaitSet<F> {
 
     /// Hands a future back if one is done.
     pub fn try_next(&mut self) -> Option<F> {
+        self.board?.runtime.point(Point::Looked);
+        self.take_ready()
+    }
+
+    fn take_ready(&mut self) -> Option<F> {
         let member = self.board?.take()?;
         // SAFETY: the board's members are the set's, and alive.
         let index = unsafe { member.as_ref() }.index;
@@ -356,7 +361,7 @@ impl<F: AsFuture> WaitSet<F> {
     pub(crate) fn wait_next(&mut self, deadline: Deadline) -> Result<Option<F>, NotYet> {
         let mut turn = 0;
         loop {
-            if let Some(future) = self.try_next() {
+            if let Some(future) = self.take_ready() {
                 return Ok(Some(future));
             }
             let Some(board) = self.board.filter(|_| !self.is_empty()) else {
@@ -377,12 +382,11 @@ impl<F: AsFuture> WaitSet<F> {
                 turn += 1;
                 continue;
             }
-            if let Some((first, _)) = self.members.values().next() {
-                // One of them, to know the set by.
-                runtime.observe(CallEvent::Awaited, first.raw().address());
-            }
             runtime.point(Point::AboutToWait);
             if board.listen(runtime.unparker().into_waker(), false) {
+                if let Some((first, _)) = self.members.values().next() {
+                    runtime.observe(CallEvent::Awaited, first.raw().address());
+                }
                 runtime.park(deadline);
             }
         }

@@ -130,13 +130,15 @@ pub unsafe trait Platform: Sized + 'static {
     }
 }
 
-/// What happens to a call, from its making until its memory is free. A promise is a call without anything to run.
+/// What happens to a call, or a promise, from its making until its memory is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallEvent {
-    /// It was made.
+    /// It was made: a call that an executor is to run.
     Created,
-    /// The calling thread is about to wait for it.
+    /// It was made: a promise.
+    Promised,
+    /// The calling thread is about to park until it is over, or one of several that this is the first of.
     Awaited,
     /// It is about to run here: closure and arguments were moved out.
     Started,

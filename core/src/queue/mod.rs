@@ -4,6 +4,8 @@ mod deque;
 mod policy;
 #[cfg(feature = "alloc")]
 mod ring;
+#[cfg(all(test, feature = "alloc"))]
+mod tests;
 
 use crate::task::Task;
 

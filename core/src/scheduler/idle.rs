@@ -97,9 +97,11 @@ impl<P: Platform> Idle<P> {
         (census.searching() == 0 && idle, census)
     }
 
-    /// Finds a worker for work that was pushed, and counts it as searching.
+    /// Finds a worker for work that was pushed, and counts it as searching. If nobody sleeps, and there may be more workers,
+    /// `may_start` says whether one is to be started: a worker that was about to sleep may have found the work instead, and be
+    /// busy with it by now.
     #[cold]
-    pub(crate) fn rouse(&self, may_start: bool) -> Rouse {
+    pub(crate) fn rouse(&self, may_start: impl FnOnce() -> bool) -> Rouse {
         let here = P::processor();
         self.sleepers.with(|sleepers| {
             let census = self.census();
@@ -118,7 +120,7 @@ impl<P: Platform> Idle<P> {
             if census.is_closed() && census.total() == 0 {
                 return Rouse::Closed;
             }
-            if may_start && census.total() < self.max_workers {
+            if census.total() < self.max_workers && may_start() {
                 if essential(Essential::WakerAccounting) {
                     self.census.fetch_add(TOTAL + SEARCHING, Ordering::AcqRel);
                 }

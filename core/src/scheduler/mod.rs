@@ -10,6 +10,8 @@ mod park_list;
 mod producers;
 mod shutdown;
 mod submit;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub(crate) use shutdown::Wait;

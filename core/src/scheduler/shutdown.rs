@@ -124,7 +124,7 @@ impl<B: Backend> Pool<B> {
     /// A worker could not be started, and submitters may have relied on it: wakes another, or fails what nobody will run.
     #[cold]
     pub(super) fn rescue(&self) {
-        match self.idle.rouse(false) {
+        match self.idle.rouse(|| false) {
             super::idle::Rouse::Sleeper(unparker) => unparker.unpark(),
             // Those that are busy look at the queue before they sleep.
             _ => {

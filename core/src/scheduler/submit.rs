@@ -83,7 +83,7 @@ impl<B: Backend> Pool<B> {
     /// There are no workers: starts the first one, before anything depends on it.
     #[cold]
     fn start_first(&self) -> bool {
-        match self.idle.rouse(true) {
+        match self.idle.rouse(|| true) {
             Rouse::Start => self.start_worker().is_ok(),
             Rouse::Sleeper(unparker) => {
                 unparker.unpark();
@@ -95,7 +95,7 @@ impl<B: Backend> Pool<B> {
 
     #[cold]
     fn find_worker(&self, raw: Raw) -> Result<(), Refused> {
-        match self.idle.rouse(true) {
+        match self.idle.rouse(|| self.has_work()) {
             Rouse::Nobody => Ok(()),
             Rouse::Sleeper(unparker) => {
                 unparker.unpark();
@@ -114,7 +114,7 @@ impl<B: Backend> Pool<B> {
     /// Wakes or starts a worker for calls that somebody else pushed.
     #[cold]
     pub(super) fn rouse(&self) {
-        match self.idle.rouse(true) {
+        match self.idle.rouse(|| self.has_work()) {
             Rouse::Nobody | Rouse::Closed => {}
             Rouse::Sleeper(unparker) => unparker.unpark(),
             // Refused: the pool runs smaller, which is this worker at least.

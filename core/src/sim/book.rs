@@ -8,7 +8,10 @@ use alloc::{
     vec::Vec,
 };
 
-use super::trace::{What, Who};
+use super::{
+    fault::Fault,
+    trace::{What, Who},
+};
 use crate::{
     platform::CallEvent,
     queue::{Queue, Ring},
@@ -19,6 +22,8 @@ use crate::{
 struct Call {
     number: usize,
     made_by: Who,
+    /// At which step, if an executor is to run it: nobody starts a promise.
+    queued_at: Option<usize>,
     stage: Stage,
     outcome_taken: bool,
 }
@@ -28,8 +33,8 @@ enum Stage {
     /// Not started: a call in a queue, or a promise.
     Waits,
     RunBy(usize, Who),
-    /// What it would have run was dropped.
-    Dropped,
+    /// What it would have run was dropped, by this fiber.
+    Dropped(usize),
     FinishedBy(usize),
 }
 
@@ -52,18 +57,20 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// Notes what happened to the call at `address`, done by fiber `fiber`. Nothing of a call from elsewhere.
+    /// Notes what happened to the call at `address`, done by fiber `fiber` at `step`. Nothing of a call from elsewhere.
     pub(super) fn observe(
         &mut self,
         event: CallEvent,
         address: usize,
         (fiber, who): (usize, Who),
+        step: usize,
     ) -> Option<What> {
-        if event == CallEvent::Created {
+        if let CallEvent::Created | CallEvent::Promised = event {
             self.made += 1;
             let call = Call {
                 number: self.made,
                 made_by: who,
+                queued_at: (event == CallEvent::Created).then_some(step),
                 stage: Stage::Waits,
                 outcome_taken: false,
             };
@@ -79,7 +86,7 @@ impl Book {
                 What::Runs(number)
             }
             CallEvent::Dropped => {
-                call.stage = Stage::Dropped;
+                call.stage = Stage::Dropped(fiber);
                 What::Drops(number)
             }
             CallEvent::Finished => {
@@ -90,11 +97,11 @@ impl Book {
                 call.outcome_taken = true;
                 What::Takes(number)
             }
-            CallEvent::Created | CallEvent::Freed => {
+            CallEvent::Created | CallEvent::Promised | CallEvent::Freed => {
                 let leak = match call.stage {
                     Stage::Waits | Stage::RunBy(..) => Some("what it would run"),
                     Stage::FinishedBy(_) if !call.outcome_taken => Some("its outcome"),
-                    Stage::Dropped | Stage::FinishedBy(_) => None,
+                    Stage::Dropped(_) | Stage::FinishedBy(_) => None,
                 };
                 if let Some(leak) = leak {
                     self.leak.get_or_insert_with(|| {
@@ -118,9 +125,12 @@ impl Book {
             },
             Some(call) => {
                 let (state, is_over, by) = match call.stage {
+                    Stage::Waits if call.queued_at.is_none() => {
+                        ("a promise that nobody has kept".into(), false, None)
+                    }
                     Stage::Waits => ("which nobody has started".into(), false, None),
                     Stage::RunBy(fiber, who) => (format!("which {who} runs"), false, Some(fiber)),
-                    Stage::Dropped => ("which was cancelled".into(), true, None),
+                    Stage::Dropped(fiber) => ("which was cancelled".into(), true, Some(fiber)),
                     Stage::FinishedBy(fiber) => ("which is finished".into(), true, Some(fiber)),
                 };
                 Standing {
@@ -137,8 +147,8 @@ impl Book {
         self.leak.take()
     }
 
-    /// A call that is left when all is over: whether it will never be finished, and in words.
-    pub(super) fn left(&self) -> Option<(bool, String)> {
+    /// What is left when all is over, if anything is.
+    pub(super) fn left(&self) -> Option<Fault> {
         let call = self.calls.values().min_by_key(|call| call.number)?;
         let (number, by, others) = (call.number, call.made_by, self.calls.len() - 1);
         let others = match others {
@@ -146,17 +156,25 @@ impl Book {
             n => format!(", and so do {n} more"),
         };
         Some(match call.stage {
-            Stage::Waits | Stage::RunBy(..) => (
-                true,
-                format!(
-                    "call {number}, made by {by}, will never be finished, and somebody refers to it still{others}"
-                ),
-            ),
-            Stage::Dropped | Stage::FinishedBy(_) => (
-                false,
-                format!("call {number}, made by {by}, is over, and its memory remains{others}"),
-            ),
+            Stage::Waits | Stage::RunBy(..) => Fault::NeverFinished(format!(
+                "call {number}, made by {by}, will never be finished, and somebody refers to it still{others}"
+            )),
+            Stage::Dropped(_) | Stage::FinishedBy(_) => Fault::Leaked(format!(
+                "call {number}, made by {by}, is over, and its memory remains{others}"
+            )),
         })
+    }
+
+    /// A call that an executor was given before `step` and that nobody has started.
+    pub(super) fn waiting_since_before(&self, step: usize) -> Option<usize> {
+        let waiting = |call: &&Call| {
+            call.stage == Stage::Waits && call.queued_at.is_some_and(|queued| queued < step)
+        };
+        self.calls
+            .values()
+            .filter(waiting)
+            .map(|call| call.number)
+            .min()
     }
 
     /// A new executor; gives its number.

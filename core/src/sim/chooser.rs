@@ -39,6 +39,8 @@ pub(super) struct Chooser {
     pub(super) taken: Vec<u16>,
     /// From how many.
     pub(super) widths: Vec<u16>,
+    /// The choice that the script asked for and that was not there.
+    pub(super) misfit: Option<usize>,
 }
 
 enum Plan {
@@ -59,6 +61,7 @@ impl Chooser {
             plan,
             taken: Vec::new(),
             widths: Vec::new(),
+            misfit: None,
         }
     }
 
@@ -67,17 +70,27 @@ impl Chooser {
         Self::new(Plan::Random(Rng::with_seed(seed)))
     }
 
-    /// The probabilistic concurrency testing of Burckhardt, Kothari, Musuvathi and Nagarakatte (ASPLOS 2010): finds a bug that
-    /// needs `depth` orderings among `length` choices of n threads with a probability of at least 1 in n · length^(depth − 1).
-    pub(super) fn priorities(seed: u64, depth: usize, length: usize) -> Self {
+    /// The probabilistic concurrency testing of Burckhardt, Kothari, Musuvathi and Nagarakatte (ASPLOS 2010): every thread gets a
+    /// priority, and the highest runs, until at the `i`-th of `depth` − 1 random moments it gets the priority `i`, below all. That
+    /// finds a bug of so many orderings in a run of k choices of n threads with a probability of at least 1 in n · k^(depth − 1). The k
+    /// that moments are drawn from is not known, and drawn too.
+    pub(super) fn priorities(seed: u64, depth: usize) -> Self {
+        const LENGTHS: core::ops::Range<u32> = 4..11;
         let mut rng = Rng::with_seed(seed);
-        let mut changes: Vec<usize> = (1..depth).map(|_| rng.usize(..length.max(1))).collect();
-        changes.sort_unstable();
+        let length = 1_usize << rng.u32(LENGTHS);
+        let below = u32::try_from(depth)
+            .unwrap_or(u32::MAX)
+            .min(LEAST_AT_BIRTH / 2);
+        let mut changes: Vec<(usize, u32)> = (1..below)
+            .map(|nth| (rng.usize(..length), LEAST_AT_BIRTH - below + nth))
+            .collect();
+        // The next one last.
+        changes.sort_unstable_by(|one, other| other.cmp(one));
         Self::new(Plan::Priorities(Priorities {
             rng,
             of: BTreeMap::new(),
             changes,
-            lowest: LEAST_AT_BIRTH,
+            lowest: LEAST_AT_BIRTH - below,
         }))
     }
 
@@ -112,16 +125,29 @@ impl Chooser {
             Plan::Priorities(priorities) => priorities.choose(options, at),
             Plan::Script(script) => {
                 let wanted = script.get(at).copied().unwrap_or(0).into();
-                if wanted < width { wanted } else { 0 }
+                if wanted < width {
+                    wanted
+                } else {
+                    self.misfit = Some(wanted);
+                    0
+                }
             }
             Plan::Bounded { script, left } => {
-                let interrupts = stance == Stance::GoesOn;
-                if interrupts && *left == 0 {
-                    width = 1;
+                // To interrupt somebody, or to look once more before anybody else does anything. These come last.
+                let costs = |choice: usize| match stance {
+                    Stance::GoesOn => choice != 0,
+                    Stance::Polls => options[choice] == Choice::Run(me),
+                    Stance::Blocked => false,
+                };
+                if *left == 0 {
+                    width = (0..width).find(|choice| costs(*choice)).unwrap_or(width);
                 }
                 let wanted = script.get(at).copied().unwrap_or(0).into();
                 let taken = if wanted < width { wanted } else { 0 };
-                if interrupts && taken != 0 {
+                if taken != wanted {
+                    self.misfit = Some(wanted);
+                }
+                if costs(taken) {
                     *left -= 1;
                 }
                 taken
@@ -131,6 +157,14 @@ impl Chooser {
         self.taken.push(u16::try_from(taken).unwrap_or(u16::MAX));
         self.widths.push(u16::try_from(width).unwrap_or(u16::MAX));
         taken
+    }
+
+    /// Whether the script has more choices than there were.
+    pub(super) fn is_unfinished(&self) -> bool {
+        match &self.plan {
+            Plan::Script(script) | Plan::Bounded { script, .. } => script.len() > self.taken.len(),
+            Plan::Random(_) | Plan::Priorities(_) => false,
+        }
     }
 
     pub(super) fn schedule(&self) -> Schedule {
@@ -143,18 +177,20 @@ const LEAST_AT_BIRTH: u32 = 1 << 24;
 struct Priorities {
     rng: Rng,
     of: BTreeMap<Choice, u32>,
-    /// At which choices the one that would go on gets the lowest priority.
-    changes: Vec<usize>,
+    /// At which choices the one that would go on gets which priority, the next of them last.
+    changes: Vec<(usize, u32)>,
     /// The lowest priority that was given away.
     lowest: u32,
 }
 
 impl Priorities {
     fn choose(&mut self, options: &[Choice], at: usize) -> usize {
+        if options.contains(&Choice::Refuse) {
+            return self.rng.usize(..options.len());
+        }
         let mut best = self.best(options);
-        if self.changes.first().is_some_and(|change| *change <= at) {
-            self.changes.remove(0);
-            self.lower(options[best]);
+        while let Some((_, priority)) = self.changes.pop_if(|(moment, _)| *moment <= at) {
+            self.of.insert(options[best], priority);
             best = self.best(options);
         }
         if !matches!(options[best], Choice::Run(_)) {

@@ -179,6 +179,20 @@ impl Default for SimConfig {
     }
 }
 
+impl SimConfig {
+    /// The same with another initializer.
+    #[must_use]
+    pub fn initializer<W>(self, initializer: W) -> SimConfig<W> {
+        SimConfig {
+            max_workers: self.max_workers,
+            capacity: self.capacity,
+            policy: self.policy,
+            initializer,
+            error_hook: self.error_hook,
+        }
+    }
+}
+
 impl<W> fmt::Debug for SimConfig<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SimConfig")

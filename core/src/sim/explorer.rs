@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::BTreeSet, format, string::String, sync::Arc
 use core::{
     hash::{Hash, Hasher},
     ops::Range,
-    sync::atomic::Ordering,
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 use std::{
@@ -27,7 +27,7 @@ use super::{
     simulation::{Explored, Walk},
     thread::life,
     trace::Trace,
-    world::{self, Life, Live, Outcome, Rules},
+    world::{self, Live, Outcome, Rules},
 };
 use crate::sync::{Essential, switch_off};
 
@@ -38,8 +38,12 @@ pub(super) type Body = Arc<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 struct Shared {
     live: Arc<Live>,
+    /// Which run goes on: its seed and number.
+    run: Mutex<(Option<u64>, usize)>,
     /// The failure that is being shortened.
     found: Mutex<Option<Failure>>,
+    /// The watcher has gone: there is nobody to explore for.
+    gone: AtomicBool,
 }
 
 /// Has runs, one after the other.
@@ -53,6 +57,8 @@ pub(super) struct Explorer {
     steps: usize,
     longest: usize,
     traces: BTreeSet<u64>,
+    /// A run went wrong on this thread.
+    is_tainted: bool,
 }
 
 /// Does `work` on a thread of its own. One that blocks is left behind: the report says where it was.
@@ -66,8 +72,6 @@ pub(super) fn watched<R: Send + 'static>(
     let (tell, told) = mpsc::channel();
     let explorer = Arc::clone(&shared);
     let running = thread::spawn(move || {
-        panics::keep();
-        switch_off(without);
         let mut explorer = Explorer {
             rules,
             without,
@@ -77,6 +81,7 @@ pub(super) fn watched<R: Send + 'static>(
             steps: 0,
             longest: 0,
             traces: BTreeSet::new(),
+            is_tainted: false,
         };
         // Whoever asked for it has gone only if it was stuck.
         let _ = tell.send(work(&mut explorer));
@@ -86,12 +91,13 @@ pub(super) fn watched<R: Send + 'static>(
         match told.recv_timeout(stuck_after) {
             Ok(result) => return result,
             Err(RecvTimeoutError::Disconnected) => match running.join() {
-                Err(payload) => resume_unwind(payload),
+                Err(_) => panic!("the simulator itself panicked: see what it said"),
                 Ok(()) => unreachable!("it tells what it did before it ends"),
             },
             Err(RecvTimeoutError::Timeout) => {
                 let now = shared.live.beats.load(Ordering::Relaxed);
                 if now == beats {
+                    shared.gone.store(true, Ordering::Relaxed);
                     return Err(shared.stuck(without, stuck_after));
                 }
                 beats = now;
@@ -108,18 +114,21 @@ impl Shared {
             return found;
         }
         let trace = Trace(self.live.trace(|trace| trace.clone()));
-        let last = trace.events().last();
-        let last = last.map_or_else(String::new, |last| {
-            format!("; the last thing was: {} {}", last.who, last.what)
+        let last = self.live.who().map_or_else(String::new, |who| {
+            let last = trace.events().iter().rev().find(|event| event.who == who);
+            let last = last.map_or_else(String::new, |last| format!(", after: {}", last.what));
+            format!("; it is the turn of {who}{last}")
         });
+        let (seed, runs) = *self.run.lock().unwrap_or_else(PoisonError::into_inner);
         Failure(Box::new(Report {
             fault: Fault::Stuck(format!(
                 "nothing was heard for {time:?}: somebody blocks on what the simulator does not know (a mutex or a channel of the \
                  standard library, a future of another platform), or computes{last}"
             )),
-            seed: None,
-            runs: 0,
-            schedule: Schedule::default(),
+            seed,
+            runs,
+            schedule: Schedule::new(self.live.taken(|taken| taken.clone())),
+            repeats: runs > 0,
             trace,
             shortened_from: None,
             without,
@@ -128,33 +137,51 @@ impl Shared {
 }
 
 impl Explorer {
-    fn once(&mut self, chooser: Chooser, body: Life) -> Outcome {
-        let stacks = core::mem::take(&mut self.stacks);
-        let mut outcome = world::run(self.rules, chooser, &self.shared.live, stacks, body);
-        self.stacks = core::mem::take(&mut outcome.stacks);
+    fn once(&mut self, chooser: Chooser, body: impl FnOnce() + Send + 'static) -> Outcome {
+        while self.shared.gone.load(Ordering::Relaxed) {
+            thread::park();
+        }
+        let (rules, without) = (self.rules, self.without);
+        let live = Arc::clone(&self.shared.live);
+        let run = move |stacks: &mut Vec<DefaultStack>| {
+            panics::keep();
+            switch_off(without);
+            world::run(rules, chooser, &live, stacks, life(body))
+        };
+        let outcome = if self.is_tainted {
+            let fresh = thread::spawn(move || run(&mut Vec::new())).join();
+            fresh.unwrap_or_else(|payload| resume_unwind(payload))
+        } else {
+            run(&mut self.stacks)
+        };
+        self.is_tainted |= outcome.fault.is_some();
         self.runs += 1;
-        let steps = outcome.steps;
-        self.steps += steps;
-        self.longest = self.longest.max(steps);
+        self.steps += outcome.steps;
+        self.longest = self.longest.max(outcome.steps);
         outcome
     }
 
     fn run(&mut self, chooser: Chooser, body: &Body) -> Outcome {
         let body = Arc::clone(body);
-        self.once(chooser, life(move || body()))
+        self.once(chooser, move || body())
     }
 
-    /// As [`run`](Self::run); a run with a fault is shortened and reported.
+    /// As [`run`](Self::run); a run with a fault is reported.
     fn check(
         &mut self,
         chooser: Chooser,
         body: &Body,
         seed: Option<u64>,
     ) -> Result<Outcome, Failure> {
-        let outcome = self.run(chooser, body);
-        if outcome.fault.is_some() {
-            let failure = self.failure(outcome, seed);
-            return Err(self.shorten(failure, body));
+        let number = (seed, self.runs + 1);
+        *self
+            .shared
+            .run
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = number;
+        let mut outcome = self.run(chooser, body);
+        if let Some(fault) = outcome.fault.take() {
+            return Err(self.failure(fault, &outcome.chooser, seed));
         }
         let mut hasher = DefaultHasher::new();
         self.shared.live.trace(|trace| trace.hash(&mut hasher));
@@ -162,10 +189,22 @@ impl Explorer {
         Ok(outcome)
     }
 
-    fn failure(&self, outcome: Outcome, seed: Option<u64>) -> Failure {
+    /// As [`check`](Self::check); and the failure is shortened.
+    fn search(
+        &mut self,
+        chooser: Chooser,
+        body: &Body,
+        seed: Option<u64>,
+    ) -> Result<Outcome, Failure> {
+        let outcome = self.check(chooser, body, seed);
+        outcome.map_err(|failure| self.shorten(failure, body))
+    }
+
+    fn failure(&self, fault: Fault, chooser: &Chooser, seed: Option<u64>) -> Failure {
         Failure(Box::new(Report {
-            schedule: outcome.chooser.schedule(),
-            fault: outcome.fault.unwrap_or_else(|| Fault::Stuck(String::new())),
+            schedule: chooser.schedule(),
+            repeats: !self.rules.by_hand,
+            fault,
             seed,
             runs: self.runs,
             trace: Trace(self.shared.live.trace(|trace| trace.clone())),
@@ -192,54 +231,49 @@ impl Explorer {
         max_runs: usize,
     ) -> Result<Explored, Failure> {
         match walk {
-            Walk::Replay(schedule) => {
-                self.check(Chooser::script(schedule), body, None)?;
+            Walk::Exhaustive { interruptions } => self.exhaust(body, *interruptions, max_runs),
+            Walk::Replay(_) => {
+                self.replay(body, walk, 0)?;
                 Ok(self.explored(false))
             }
-            Walk::Exhaustive { interruptions } => self.exhaust(body, *interruptions, max_runs),
             Walk::Mixed | Walk::Random | Walk::Priorities { .. } => {
-                let length = self.length(body, walk);
                 for seed in seeds {
-                    self.check(walker(walk, seed, length), body, Some(seed))?;
+                    self.search(walker(walk, seed), body, Some(seed))?;
                 }
                 Ok(self.explored(false))
             }
         }
     }
 
-    /// How many choices a run has, about: what walks by priorities have to know. By the run that nobody interferes with, whatever comes
-    /// of it, so that it is the same for every seed.
-    fn length(&mut self, body: &Body, walk: &Walk) -> usize {
-        if *walk == Walk::Random {
-            return 0;
+    /// One run: of a schedule, or of a seed.
+    fn replay(&mut self, body: &Body, walk: &Walk, seed: u64) -> Result<Outcome, Failure> {
+        match walk {
+            Walk::Replay(schedule) => {
+                self.rules.repeats = true;
+                self.check(Chooser::script(schedule), body, None)
+            }
+            Walk::Exhaustive { .. } => {
+                self.check(Chooser::script(&Schedule::default()), body, None)
+            }
+            Walk::Mixed | Walk::Random | Walk::Priorities { .. } => {
+                self.search(walker(walk, seed), body, Some(seed))
+            }
         }
-        let outcome = self.run(Chooser::script(&Schedule::default()), body);
-        self.runs = 0;
-        (self.steps, self.longest) = (0, 0);
-        outcome.chooser.taken.len()
     }
 
     pub(super) fn trace(&mut self, body: &Body, walk: &Walk, seed: u64) -> Result<Trace, Failure> {
-        let chooser = match walk {
-            Walk::Replay(schedule) => Chooser::script(schedule),
-            Walk::Exhaustive { .. } => Chooser::script(&Schedule::default()),
-            Walk::Mixed | Walk::Random | Walk::Priorities { .. } => {
-                let length = self.length(body, walk);
-                walker(walk, seed, length)
-            }
-        };
-        self.check(chooser, body, Some(seed))?;
+        self.replay(body, walk, seed)?;
         Ok(Trace(self.shared.live.trace(|trace| trace.clone())))
     }
 
-    pub(super) fn by_hand(&mut self, body: Box<dyn FnOnce()>) -> Result<(), Failure> {
+    pub(super) fn by_hand(&mut self, body: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
         self.rules.by_hand = true;
         let chooser = Chooser::script(&Schedule::default());
-        let outcome = self.once(chooser, life(body));
-        if outcome.fault.is_some() {
-            return Err(self.failure(outcome, None));
+        let mut outcome = self.once(chooser, body);
+        match outcome.fault.take() {
+            Some(fault) => Err(self.failure(fault, &outcome.chooser, None)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Depth first: the last choice that has another alternative takes it, and what comes after is chosen anew.
@@ -249,9 +283,10 @@ impl Explorer {
         interruptions: usize,
         max_runs: usize,
     ) -> Result<Explored, Failure> {
+        self.rules.repeats = true;
         let mut script = Vec::new();
         loop {
-            let outcome = self.check(Chooser::bounded(script, interruptions), body, None)?;
+            let outcome = self.search(Chooser::bounded(script, interruptions), body, None)?;
             let Chooser {
                 mut taken,
                 mut widths,
@@ -267,7 +302,7 @@ impl Explorer {
                     _ => return Ok(self.explored(true)),
                 }
             }
-            if self.runs == max_runs {
+            if self.runs >= max_runs {
                 return Ok(self.explored(false));
             }
             script = taken;
@@ -277,35 +312,12 @@ impl Explorer {
     /// Looks for a schedule with fewer choices that shows the same fault: delta debugging (Zeller, Hildebrandt: Simplifying and
     /// isolating failure-inducing input, 2002) over the choices that are not what happens by itself.
     fn shorten(&mut self, failure: Failure, body: &Body) -> Failure {
-        const ATTEMPTS: usize = 300;
-        let runs = self.runs;
-        let mut attempts = 0;
+        self.rules.repeats = false;
+        let (runs, first) = (self.runs, failure.0.trace.switches());
+        let mut attempts = 300;
         let mut best = failure;
-        let first = best.0.trace.switches();
-        let mut chunk = best.0.schedule.0.len();
-        while chunk > 0 && attempts < ATTEMPTS {
-            let mut at = 0;
-            while at < best.0.schedule.0.len() && attempts < ATTEMPTS {
-                let mut choices = best.0.schedule.0.clone();
-                let end = (at + chunk).min(choices.len());
-                if choices[at..end].iter().any(|choice| *choice != 0) {
-                    choices[at..end].fill(0);
-                    attempts += 1;
-                    self.note(&best);
-                    let chooser = Chooser::script(&Schedule::new(choices));
-                    let outcome = self.run(chooser, body);
-                    let like = |fault: &Fault| fault.is_like(&best.0.fault);
-                    if outcome.fault.as_ref().is_some_and(like) {
-                        let shorter = self.failure(outcome, best.0.seed);
-                        if size(&shorter) < size(&best) {
-                            best = shorter;
-                            continue;
-                        }
-                    }
-                }
-                at = end;
-            }
-            chunk /= 2;
+        while let Some(shorter) = self.shortened(&best, body, &mut attempts) {
+            best = shorter;
         }
         let now = best.0.trace.switches();
         best.0.runs = runs;
@@ -313,13 +325,36 @@ impl Explorer {
         best
     }
 
-    fn note(&self, best: &Failure) {
-        let mut found = self
+    /// A shorter failure like `best`, if one is found by undoing some of its choices.
+    fn shortened(&mut self, best: &Failure, body: &Body, attempts: &mut usize) -> Option<Failure> {
+        *self
             .shared
             .found
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *found = Some(best.clone());
+            .unwrap_or_else(PoisonError::into_inner) = Some(best.clone());
+        let length = best.0.schedule.0.len();
+        let chunks = core::iter::successors(Some(length), |chunk| Some(chunk / 2));
+        for chunk in chunks.take_while(|chunk| *chunk > 0) {
+            for start in (0..length).step_by(chunk) {
+                let mut choices = best.0.schedule.0.clone();
+                let undone = &mut choices[start..(start + chunk).min(length)];
+                if undone.iter().all(|choice| *choice == 0) {
+                    continue;
+                }
+                undone.fill(0);
+                *attempts = attempts.checked_sub(1)?;
+                let mut outcome = self.run(Chooser::script(&Schedule::new(choices)), body);
+                if let Some(fault) = outcome.fault.take()
+                    && fault.is_like(&best.0.fault)
+                {
+                    let other = self.failure(fault, &outcome.chooser, best.0.seed);
+                    if size(&other) < size(best) {
+                        return Some(other);
+                    }
+                }
+            }
+        }
+        None
     }
 }
 
@@ -328,10 +363,15 @@ fn size(failure: &Failure) -> (usize, usize) {
     (failure.0.trace.switches(), failure.0.trace.events().len())
 }
 
-fn walker(walk: &Walk, seed: u64, length: usize) -> Chooser {
+/// Of a mixed walk, in turn.
+const DEPTHS: [usize; 4] = [2, 3, 4, 6];
+
+fn walker(walk: &Walk, seed: u64) -> Chooser {
     match walk {
-        Walk::Priorities { depth } => Chooser::priorities(seed, *depth, length),
-        Walk::Mixed if !seed.is_multiple_of(2) => Chooser::priorities(seed, 3, length),
+        Walk::Priorities { depth } => Chooser::priorities(seed, *depth),
+        Walk::Mixed if !seed.is_multiple_of(2) => {
+            Chooser::priorities(seed, DEPTHS[seed as usize / 2 % DEPTHS.len()])
+        }
         _ => Chooser::random(seed),
     }
 }

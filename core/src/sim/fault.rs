@@ -1,9 +1,13 @@
 //! What can be wrong with a run, and how it is told.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String};
 use core::fmt;
 
-use super::{schedule::Schedule, trace::Trace};
+use super::{
+    panics::Caught,
+    schedule::Schedule,
+    trace::{Trace, Who},
+};
 use crate::sync::Essential;
 
 /// What was wrong with a run. Each says in words who or what it was.
@@ -14,7 +18,7 @@ pub enum Fault {
     Deadlock(String),
     /// Somebody sleeps although what it sleeps for is there.
     LostWakeUp(String),
-    /// Somebody, or a call, has waited for longer than the bound while others went on.
+    /// A call waits to be started, or somebody for room in a queue, for longer than the bound, while others go on.
     Starved(String),
     /// The run has more steps than the limit: it goes round for ever, or is long.
     Endless(String),
@@ -29,6 +33,8 @@ pub enum Fault {
     Stuck(String),
     /// The body, or a thread that it spawned, panicked.
     Panicked(String),
+    /// The body did something else than when the schedule was made.
+    Unrepeatable(String),
 }
 
 impl Fault {
@@ -45,6 +51,7 @@ impl Fault {
             Self::TooManyWorkers(_) => "too many workers",
             Self::Stuck(_) => "stuck",
             Self::Panicked(_) => "panicked",
+            Self::Unrepeatable(_) => "unrepeatable",
         }
     }
 
@@ -60,14 +67,31 @@ impl Fault {
             | Self::Leaked(text)
             | Self::TooManyWorkers(text)
             | Self::Stuck(text)
-            | Self::Panicked(text) => text,
+            | Self::Panicked(text)
+            | Self::Unrepeatable(text) => text,
         }
     }
 
-    /// Whether a shorter run with `other` shows the same: a panic has to be the same one.
+    /// `who` panicked. The place comes last, by which two are told from each other.
+    pub(super) fn panicked(who: Who, panic: &Caught, then: &str) -> Self {
+        let place = panic.place.as_deref().unwrap_or("an unknown place");
+        Self::Panicked(format!("{who}: {}{then}, at {place}", panic.message))
+    }
+
+    /// The schedule does something that is not possible.
+    pub(super) fn unrepeatable(does: &str) -> Self {
+        Self::Unrepeatable(format!(
+            "the schedule {does}: the body does not do the same each time, or is not the one that the schedule is of"
+        ))
+    }
+
+    /// Whether a shorter run with `other` shows the same: a panic has to come from the same place.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Panicked(here), Self::Panicked(there)) => here == there,
+            (Self::Panicked(here), Self::Panicked(there)) => {
+                let place = |text: &str| text.rsplit(", at ").next().map(ToOwned::to_owned);
+                place(here) == place(there)
+            }
             _ => self.name() == other.name(),
         }
     }
@@ -79,16 +103,18 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A run that went wrong, and how to have it again.
-#[derive(Clone, Debug)]
+/// A run that went wrong, and how to have it again. Displayed as a report, with `{:?}` too, so that it can be unwrapped.
+#[derive(Clone)]
 pub struct Failure(pub(super) Box<Report>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Report {
     pub(super) fault: Fault,
     pub(super) seed: Option<u64>,
     pub(super) runs: usize,
     pub(super) schedule: Schedule,
+    /// The schedule is all there is to it: it was not driven by hand.
+    pub(super) repeats: bool,
     pub(super) trace: Trace,
     /// How many switches the run had that was found, if a shorter one replaced it.
     pub(super) shortened_from: Option<usize>,
@@ -142,8 +168,24 @@ impl fmt::Display for Failure {
             let now = report.trace.switches();
             write!(f, "; shortened from {switches} switches to {now}")?;
         }
-        writeln!(f, "\n  its schedule, for a replay: \"{}\"", report.schedule)?;
-        write!(f, "{}", report.trace)
+        if report.repeats {
+            let schedule = &report.schedule;
+            write!(
+                f,
+                "\n  its schedule, for a replay with the same settings: \"{schedule}\""
+            )?;
+        }
+        writeln!(f)?;
+        report.trace.show(f, LONGEST)
+    }
+}
+
+/// How many turns a report shows: of more, the first and the last.
+const LONGEST: usize = 200;
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,11 +1,14 @@
 //! Stacks of their own: the only place that switches between them.
 
-use core::ptr::NonNull;
+use core::{mem::ManuallyDrop, ptr::NonNull};
 
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 
-/// A virtual thread with a stack of its own. Not to be dropped before it has ended: see [`abandon`](Self::abandon).
-pub(super) struct Fiber(Coroutine<(), (), ()>);
+/// A virtual thread with a stack of its own.
+///
+/// One that is dropped before it has ended stays in memory as it is, stack and all: what is on it may be linked with what is elsewhere,
+/// and unwinding it would wait for others.
+pub(super) struct Fiber(ManuallyDrop<Coroutine<(), (), ()>>);
 
 /// Leads from a fiber's stack back to whoever resumed it.
 #[derive(Clone, Copy)]
@@ -26,9 +29,10 @@ impl Suspender {
 impl Fiber {
     /// A fiber that lives `life` on `stack` once it is resumed. `life` must not unwind.
     pub(super) fn new(stack: DefaultStack, life: impl FnOnce(Suspender) + 'static) -> Self {
-        Self(Coroutine::with_stack(stack, move |yielder, ()| {
-            life(Suspender(NonNull::from(yielder)));
-        }))
+        Self(ManuallyDrop::new(Coroutine::with_stack(
+            stack,
+            move |yielder, ()| life(Suspender(NonNull::from(yielder))),
+        )))
     }
 
     /// Runs it until it suspends itself, or ends: then this is true.
@@ -38,12 +42,6 @@ impl Fiber {
 
     /// The stack of a fiber that has ended, for the next one.
     pub(super) fn into_stack(self) -> DefaultStack {
-        self.0.into_stack()
-    }
-
-    /// Leaves a fiber that will never go on as it is, stack and all: what is on it may be linked with what is elsewhere, and
-    /// unwinding it would wait for others.
-    pub(super) fn abandon(self) {
-        core::mem::forget(self.0);
+        ManuallyDrop::into_inner(self.0).into_stack()
     }
 }

@@ -1,7 +1,7 @@
 //! Driving a run by hand.
 
 use alloc::vec::Vec;
-use core::time::Duration;
+use core::{marker::PhantomData, time::Duration};
 
 use super::{
     trace::{Trace, Who},
@@ -15,7 +15,7 @@ use crate::platform::Point;
 pub enum Stands {
     /// It was started, and has done nothing yet.
     NotBegun,
-    /// It can go on; it came by this point last.
+    /// It can go on. Its latest step was this point, if it was one.
     Ready(Option<Point>),
     /// It waits to be woken.
     Parked,
@@ -27,9 +27,16 @@ pub enum Stands {
 ///
 /// Nobody else does anything until the body lets them, or waits: then all others run, each until it waits in turn.
 #[derive(Debug)]
-pub struct Hand(pub(super) ());
+pub struct Hand {
+    /// It stays with the body: nobody else drives.
+    stays: PhantomData<*mut ()>,
+}
 
 impl Hand {
+    pub(super) fn new() -> Self {
+        Self { stays: PhantomData }
+    }
+
     fn index(&self, who: Who) -> usize {
         match inside(|world, _| world.find(who)).flatten() {
             Some(index) => index,
@@ -40,9 +47,13 @@ impl Hand {
     /// Lets `who` go on up to its next step.
     ///
     /// # Panics
-    /// If there is no such thread (here and below).
+    /// If there is no such thread (here and below), or it is the body itself.
     #[track_caller]
     pub fn step(&mut self, who: Who) -> Stands {
+        assert!(
+            who != Who::Main,
+            "the body drives the others, and goes on by itself"
+        );
         world::hand_over(self.index(who));
         self.stands(who)
     }

@@ -117,5 +117,5 @@ pub use hand::{Hand, Stands};
 pub use platform::{SimClock, SimLock, SimParker, SimPlatform};
 pub use schedule::{Schedule, ScheduleError};
 pub use simulation::{Explored, Simulation, Walk};
-pub use thread::{JoinHandle, note, now, promise, sleep, spawn, yield_now};
+pub use thread::{JoinHandle, block_on, note, now, promise, sleep, spawn, yield_now};
 pub use trace::{Event, Trace, What, Who};

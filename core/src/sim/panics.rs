@@ -5,42 +5,48 @@ use alloc::{
     boxed::Box,
     string::{String, ToString},
 };
-use core::{
-    any::Any,
-    cell::{Cell, RefCell},
-};
+use core::any::Any;
 use std::{panic, sync::Once};
 
-std::thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+use super::world;
+
+/// What a panic said, and where.
+#[derive(Clone)]
+pub(super) struct Caught {
+    pub(super) message: String,
+    pub(super) place: Option<String>,
 }
 
-/// Keeps the panics of this thread for [`take`], from now on. The first call puts a hook before the program's own, which goes on
-/// to be called for the panics of all other threads.
+fn or_no_text(message: Option<&str>) -> String {
+    message.unwrap_or("something that is not text").to_owned()
+}
+
+/// Puts a hook before the program's own, once, that notes the panics of virtual threads. All others go on to the program's.
 pub(super) fn keep() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let others = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if QUIET.get() {
-                let place = info.location().map(ToString::to_string);
-                PLACE.with_borrow_mut(|kept| *kept = place);
-            } else {
+            let caught = Caught {
+                message: or_no_text(info.payload_as_str()),
+                place: info.location().map(ToString::to_string),
+            };
+            if !world::note_panic(caught) {
                 others(info);
             }
         }));
     });
-    QUIET.set(true);
 }
 
-/// The message of a panic that was just caught on this thread, and its place.
-pub(super) fn take(payload: &(dyn Any + Send)) -> (String, Option<String>) {
+/// What was caught on the current virtual thread, with this payload.
+pub(super) fn take(payload: &(dyn Any + Send)) -> Caught {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let place = PLACE.with_borrow_mut(Option::take);
-    (
-        text.unwrap_or("with something that is not text").to_owned(),
-        place,
-    )
+    let message = or_no_text(text);
+    // One that was caught by the user's own code, and not this one, may be what was noted last.
+    let noted = world::take_panic().filter(|noted| noted.message == message);
+    noted.unwrap_or(Caught {
+        message,
+        place: None,
+    })
 }

@@ -1,14 +1,12 @@
 //! A platform whose threads are virtual: every step of the scheduler is a moment at which it may be somebody else's turn.
 //!
-//! Outside of a run it is an ordinary platform of ordinary threads without a clock, so that a future that was carried out of a
-//! simulation does no harm.
+//! Outside of a run nobody may wait here, so that what was carried out of a simulation does no harm.
 
 use alloc::{sync::Arc, task::Wake};
 use core::{ptr::NonNull, task::Waker};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, PoisonError},
-    thread,
 };
 
 use super::{
@@ -70,7 +68,7 @@ unsafe impl Lock for SimLock {
     }
 }
 
-/// The token of the current virtual thread, or outside of a run of the thread.
+/// The token of the current virtual thread.
 #[derive(Debug)]
 pub struct SimParker(());
 
@@ -101,29 +99,18 @@ impl Wake for Token {
     }
 }
 
-/// What wakes an ordinary thread.
-struct Outside(thread::Thread);
-
-impl Wake for Outside {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 impl Parker for SimParker {
     fn unparker(&self) -> Unparker {
         let waker = inside(|world, me| world.waker(me));
-        Unparker::new(waker.unwrap_or_else(|| Waker::from(Arc::new(Outside(thread::current())))))
+        // Outside nobody waits.
+        Unparker::new(waker.unwrap_or_else(|| Waker::noop().clone()))
     }
 
     fn park(&self) {
-        if !world::park(None) {
-            thread::park();
-        }
+        world::park(None);
     }
 
     fn park_until(&self, deadline: Time) {
-        // Outside there is no clock, so no deadline either.
         world::park(Some(deadline.since_epoch()));
     }
 }
@@ -164,15 +151,18 @@ unsafe impl Platform for SimPlatform {
 
     fn catch<R>(code: impl FnOnce() -> R) -> Result<R, PanicPayload> {
         catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-            let (message, location) = panics::take(&*payload);
-            inside(|world, _| world.record(What::Panics(message)));
-            PanicPayload::new(payload, location)
+            let caught = panics::take(&*payload);
+            inside(|world, _| world.record(What::Panics(caught.message)));
+            PanicPayload::new(payload, caught.place)
         })
     }
 
     fn current() -> Current {
-        let worker = inside(|world, me| world.worker(me)).flatten();
-        worker.map_or(Current::Foreign, Current::Worker)
+        match inside(|world, me| world.worker(me)) {
+            Some(Some(worker)) => Current::Worker(worker),
+            Some(None) => Current::Foreign,
+            None => Current::MustNotBlock,
+        }
     }
 
     fn enter<R>(context: &WorkerContext, life: impl FnOnce() -> R) -> R {
@@ -188,11 +178,10 @@ unsafe impl Platform for SimPlatform {
     }
 
     fn point(point: Point) {
-        let stance = match point {
-            Point::Looked => Stance::Polls,
-            _ => Stance::GoesOn,
-        };
-        world::step(What::Reaches(point), stance);
+        match point {
+            Point::Looked => world::look(),
+            _ => world::step(What::Reaches(point), Stance::GoesOn),
+        }
     }
 
     fn observe(event: CallEvent, address: usize) {

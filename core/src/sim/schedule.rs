@@ -71,7 +71,10 @@ impl FromStr for Schedule {
     fn from_str(text: &str) -> Result<Self, ScheduleError> {
         let mut choices = Vec::new();
         for word in text.split_whitespace() {
-            let parsed = word.split_once(':').and_then(|(skipped, choice)| {
+            let is_plain = |c: char| c.is_ascii_digit() || c == ':';
+            let plain = Some(word).filter(|word| word.chars().all(is_plain));
+            let parsed = plain.and_then(|word| word.split_once(':'));
+            let parsed = parsed.and_then(|(skipped, choice)| {
                 let skipped: usize = skipped.parse().ok()?;
                 let choice: u16 = choice.parse().ok()?;
                 (choices.len().saturating_add(skipped) < TOO_LONG).then_some((skipped, choice))

@@ -1,6 +1,6 @@
 //! What to explore, and how.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::sync::Arc;
 use core::{fmt, ops::Range, time::Duration};
 
 use super::{
@@ -17,7 +17,7 @@ use crate::sync::Essential;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Walk {
-    /// A [`Random`](Self::Random) walk for even seeds, one by [`Priorities`](Self::Priorities) of depth 3 for odd ones.
+    /// A [`Random`](Self::Random) walk for even seeds, one by [`Priorities`](Self::Priorities) of a depth from 2 to 6 for odd ones.
     Mixed,
     /// One schedule for each seed: at each step everybody who can go on has the same chance to.
     Random,
@@ -133,6 +133,7 @@ impl Simulation {
                 patience: 20_000,
                 stack_size: 1 << 20,
                 by_hand: false,
+                repeats: false,
             },
             stuck_after: Duration::from_secs(10),
             without: None,
@@ -179,8 +180,9 @@ impl Simulation {
         self
     }
 
-    /// For how many steps of others somebody may wait without a deadline before it counts as
-    /// [`Starved`](super::Fault::Starved); 20,000 if nothing is said.
+    /// For how many steps a call may wait to be started, or somebody for room in a queue, before that counts as
+    /// [`Starved`](super::Fault::Starved), while others go on; 20,000 if nothing is said. A lost wake-up, or a circle of waits, is
+    /// reported after as many.
     pub fn patience(mut self, steps: usize) -> Self {
         self.rules.patience = steps;
         self
@@ -202,8 +204,16 @@ impl Simulation {
         self
     }
 
-    /// Leaves out a step without which the scheduler is wrong: for tests of whether that is found.
+    /// Leaves out a step without which the scheduler is wrong: for tests of whether that is found. (Fences are not: the memory of a
+    /// simulation is sequentially consistent.)
+    ///
+    /// # Panics
+    /// If it is one of the two that keep memory from being used when it is free or moved out.
     pub fn without(self, step: Essential) -> Self {
+        assert!(
+            !matches!(step, Essential::UnfusedCompletion | Essential::TakerWaits),
+            "without {step:?} memory would be used that is free or moved out, which only a model can look at"
+        );
         Self {
             without: Some(step),
             ..self
@@ -268,7 +278,7 @@ impl Simulation {
         self.watched(move |explorer| explorer.trace(&body, &walk, seed))
     }
 
-    /// Runs `body` once, and lets it say who does the next step: see [`Hand`].
+    /// Runs `body` once, and lets it say who does the next step: see [`Hand`]. What it returns must hold nothing of the run.
     ///
     /// ```
     /// use concurrent_futures::{core::platform::Point, sim::{SimExecutor, Simulation, Stands, Who}};
@@ -294,12 +304,12 @@ impl Simulation {
         let outcome = self.watched(move |explorer| {
             let result = Arc::new(std::sync::Mutex::new(None));
             let place = Arc::clone(&result);
-            explorer.by_hand(Box::new(move || {
-                let value = body(&mut Hand(()));
+            explorer.by_hand(move || {
+                let value = body(&mut Hand::new());
                 *place
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
-            }))?;
+            })?;
             let value = result
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -1,11 +1,11 @@
 //! Virtual threads of the user's own, and what a run's code asks of the simulator.
 
-use alloc::{
-    boxed::Box,
-    format,
-    string::{String, ToString},
+use alloc::{boxed::Box, string::ToString};
+use core::{
+    fmt,
+    task::{Context, Poll},
+    time::Duration,
 };
-use core::{fmt, time::Duration};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{
@@ -22,12 +22,11 @@ use crate::future::{self, Future, Promise, TaskError};
 pub(super) fn life(code: impl FnOnce() + 'static) -> Life {
     Box::new(move || {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
-            let (message, place) = panics::take(&*payload);
-            let place = place.map_or_else(String::new, |place| format!(", at {place}"));
+            let caught = panics::take(&*payload);
             inside(|world, me| {
                 let who = world.who(me);
-                world.record(What::Panics(message.clone()));
-                world.blame(Fault::Panicked(format!("{who}: {message}{place}")));
+                world.record(What::Panics(caught.message.clone()));
+                world.blame(Fault::panicked(who, &caught, ""));
             });
             // Dropping it is the user's code too.
             core::mem::forget(payload);
@@ -111,6 +110,35 @@ pub fn promise<T: Send + 'static>() -> (Promise<T>, Future<T>) {
     future::promise::<SimPlatform, T>()
 }
 
+/// Awaits `task` on the current virtual thread: a small runtime for async code under test.
+///
+/// ```
+/// use concurrent_futures::sim::{self, SimExecutor, Simulation};
+///
+/// Simulation::new().seeds(0..100).check(|| {
+///     let pool = SimExecutor::new(1);
+///     let sum = sim::block_on(async {
+///         let (a, b) = (pool.spawn(|| 1).unwrap(), pool.spawn(|| 2).unwrap());
+///         b.await.unwrap() + a.await.unwrap()
+///     });
+///     assert_eq!(sum, 3);
+/// });
+/// ```
+///
+/// # Panics
+/// Outside of a simulation.
+#[track_caller]
+pub fn block_on<T>(task: impl core::future::Future<Output = T>) -> T {
+    let waker = expect_inside(inside(|world, me| world.waker(me)));
+    let mut task = core::pin::pin!(task);
+    loop {
+        if let Poll::Ready(value) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return value;
+        }
+        world::park(None);
+    }
+}
+
 /// Waits for `time` of the simulation's clock, which costs none.
 ///
 /// # Panics
@@ -141,7 +169,7 @@ pub fn now() -> Duration {
 #[track_caller]
 pub fn yield_now() {
     expect_inside(inside(|_, _| ()));
-    world::step(What::Reaches(crate::platform::Point::Looked), Stance::Polls);
+    world::look();
 }
 
 /// Writes a line into the trace; it may be somebody else's turn after it.

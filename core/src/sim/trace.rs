@@ -59,7 +59,7 @@ pub enum What {
     Advances(Duration),
     /// Made a call.
     Makes(usize),
-    /// Is about to wait for a call, or for several that this is one of.
+    /// Is about to park for a call, or for several that this is the first of.
     Awaits(usize),
     /// Is about to run a call.
     Runs(usize),
@@ -99,8 +99,8 @@ impl fmt::Display for What {
             Self::Finishes(call) => write!(f, "has the outcome of call {call}"),
             Self::Takes(call) => write!(f, "takes the outcome of call {call}"),
             Self::Frees(call) => write!(f, "frees call {call}"),
-            Self::Panics(message) => write!(f, "panics: {message}"),
-            Self::Notes(note) => write!(f, "notes: {note}"),
+            Self::Panics(text) => write!(f, "panics: {}", text.replace('\n', " | ")),
+            Self::Notes(text) => write!(f, "notes: {}", text.replace('\n', " | ")),
         }
     }
 }
@@ -144,16 +144,36 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// At most so many turns: of more, the first and the last.
+    pub(super) fn show(&self, f: &mut fmt::Formatter<'_>, longest: usize) -> fmt::Result {
+        let turns: Vec<&[Event]> = self.turns().collect();
+        if turns.len() <= longest {
+            return turns.iter().try_for_each(|turn| show_turn(f, turn));
+        }
+        let (first, rest) = turns.split_at(longest / 2);
+        let (left_out, last) = rest.split_at(rest.len() - longest / 2);
+        first.iter().try_for_each(|turn| show_turn(f, turn))?;
+        writeln!(f, "... {} more turns ...", left_out.len())?;
+        last.iter().try_for_each(|turn| show_turn(f, turn))
+    }
+}
+
+fn show_turn(f: &mut fmt::Formatter<'_>, turn: &[Event]) -> fmt::Result {
+    write!(f, "{:<10} ", turn[0].who)?;
+    let mut separator = "";
+    for same in turn.chunk_by(|before, after| before.what == after.what) {
+        write!(f, "{separator}{}", same[0].what)?;
+        if same.len() > 1 {
+            write!(f, " ×{}", same.len())?;
+        }
+        separator = ", ";
+    }
+    writeln!(f)
+}
+
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for turn in self.turns() {
-            write!(f, "{:<10} ", turn[0].who)?;
-            for (n, event) in turn.iter().enumerate() {
-                let separator = if n == 0 { "" } else { ", " };
-                write!(f, "{separator}{}", event.what)?;
-            }
-            writeln!(f)?;
-        }
-        Ok(())
+        self.show(f, usize::MAX)
     }
 }

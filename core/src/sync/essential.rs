@@ -52,7 +52,13 @@ pub fn essential(step: Essential) -> bool {
 }
 
 /// Switches one step off for what this thread explores, or none. Explorers run all their threads on one.
-#[cfg(any(cf_model, cf_shuttle, feature = "sim"))]
+#[cfg(any(cf_model, cf_shuttle))]
 pub fn switch_off(step: Option<Essential>) {
+    OFF.set(step);
+}
+
+/// Switches one step off for what this thread explores, or none: not one that guards memory.
+#[cfg(all(feature = "sim", not(any(cf_model, cf_shuttle))))]
+pub(crate) fn switch_off(step: Option<Essential>) {
     OFF.set(step);
 }

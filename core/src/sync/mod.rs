@@ -39,8 +39,10 @@ pub(crate) use self::cell::UnsafeCell;
 #[cfg(any(cf_model, cf_shuttle))]
 pub(crate) use alive::Alive;
 pub(crate) use core::sync::atomic::Ordering;
-#[cfg(any(cf_model, cf_shuttle, feature = "sim"))]
+#[cfg(any(cf_model, cf_shuttle))]
 pub use essential::switch_off;
+#[cfg(all(feature = "sim", not(any(cf_model, cf_shuttle))))]
+pub(crate) use essential::switch_off;
 pub use essential::{Essential, essential};
 #[cfg(feature = "alloc")]
 pub use shared::Shared;

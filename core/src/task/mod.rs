@@ -23,6 +23,8 @@ mod owned;
 pub(crate) mod state;
 #[cfg(feature = "alloc")]
 mod storage;
+#[cfg(all(test, feature = "alloc"))]
+mod tests;
 pub(crate) mod waiters;
 
 pub use owned::Task;

@@ -30,6 +30,10 @@ impl<C: Call, K: Keep> Storage<C> for Boxed<K> {
     unsafe fn free(cell: NonNull<Cell<C, Self>>) {
         // In a model the memory stays, so that a late access is reported instead of being undefined.
         if cfg!(any(cf_model, cf_shuttle)) {
+            // SAFETY: the cell is not freed yet.
+            let kept = unsafe { &raw mut (*cell.as_ptr()).storage };
+            // SAFETY: nobody uses the cell any more, and it is never dropped as a whole.
+            unsafe { kept.drop_in_place() };
             return;
         }
         // SAFETY: it was boxed in `allocate`, and nobody uses it any more.
@@ -51,7 +55,11 @@ pub(crate) fn allocate<P: Platform, C: Call, K: Keep>(
     keep: K,
 ) -> Raw {
     let cell = Box::leak(Box::new(Cell::new::<P>(call, owner, Boxed(keep))));
-    P::observe(CallEvent::Created, core::ptr::from_ref(cell).addr());
+    let event = match owner {
+        Some(_) => CallEvent::Created,
+        None => CallEvent::Promised,
+    };
+    P::observe(event, core::ptr::from_ref(cell).addr());
     // SAFETY: the two references that a new cell has are those of whoever asked for it.
     unsafe { Cell::raw(NonNull::from(cell)) }
 }

@@ -26,10 +26,11 @@ use super::{
     chooser::{Choice, Chooser, Stance},
     fault::Fault,
     fiber::{Fiber, Suspender},
+    panics::Caught,
     platform::token,
     trace::{Event, What, Who},
 };
-use crate::platform::{CallEvent, WorkerContext};
+use crate::platform::{CallEvent, Point, WorkerContext};
 
 /// What a run may do.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,8 @@ pub(super) struct Rules {
     pub(super) stack_size: usize,
     /// The body runs the others by hand.
     pub(super) by_hand: bool,
+    /// The schedule is one of this body: what it asks for must be there.
+    pub(super) repeats: bool,
 }
 
 /// What others may look at while a run goes on.
@@ -52,12 +55,26 @@ pub(super) struct Rules {
 pub(super) struct Live {
     /// One beat a step.
     pub(super) beats: AtomicUsize,
+    /// Whose turn it is.
+    who: Mutex<Option<Who>>,
     trace: Mutex<Vec<Event>>,
+    taken: Mutex<Vec<u16>>,
 }
 
 impl Live {
+    /// What happened so far.
     pub(super) fn trace<R>(&self, look: impl FnOnce(&mut Vec<Event>) -> R) -> R {
         look(&mut self.trace.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whose turn it is.
+    pub(super) fn who(&self) -> Option<Who> {
+        *self.who.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was chosen so far.
+    pub(super) fn taken<R>(&self, look: impl FnOnce(&mut Vec<u16>) -> R) -> R {
+        look(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -84,6 +101,8 @@ pub(super) struct World {
     /// How many starts are to be refused, by hand.
     pub(super) refuse_next: usize,
     fault: Option<Fault>,
+    /// How often somebody else had its turn.
+    turns: usize,
     stacks: Vec<DefaultStack>,
 }
 
@@ -118,13 +137,55 @@ fn suspend(suspender: Option<Suspender>) {
 /// The current one does `what`; then it may be somebody else's turn. Nothing outside of a run.
 pub(super) fn step(what: What, stance: Stance) {
     let turn = inside(|world, me| {
-        if let What::Reaches(point) = &what {
-            world.threads[me].reach(*point);
-        }
+        let thread = &mut world.threads[me];
+        thread.latest = match what {
+            What::Reaches(point) => Some(point),
+            _ => None,
+        };
+        thread.at = thread.latest.or(thread.at);
         world.record(what);
         world.turn(me, stance)
     });
     suspend(turn.flatten());
+}
+
+/// The current one looks at what others may change, and may do so again and again.
+pub(super) fn look() {
+    let stance = inside(|world, me| {
+        let turn = world.turns;
+        let looked = &mut world.threads[me].looked;
+        *looked = if looked.0 == turn {
+            (turn, looked.1 + 1)
+        } else {
+            (turn, 1)
+        };
+        if looked.1 == 1 {
+            Stance::GoesOn
+        } else {
+            Stance::Polls
+        }
+    });
+    step(
+        What::Reaches(Point::Looked),
+        stance.unwrap_or(Stance::GoesOn),
+    );
+}
+
+/// The current virtual thread panics. False outside of a run, and if it is the simulator itself that panics.
+pub(super) fn note_panic(caught: Caught) -> bool {
+    let noted = WORLD.try_with(|world| {
+        let mut world = world.try_borrow_mut().ok()?;
+        let world = world.as_mut()?;
+        let me = world.current?;
+        world.threads[me].panic = Some(caught);
+        Some(())
+    });
+    matches!(noted, Ok(Some(())))
+}
+
+/// What the current one panicked with last.
+pub(super) fn take_panic() -> Option<Caught> {
+    inside(|world, me| world.threads[me].panic.take()).flatten()
 }
 
 /// It may be somebody else's turn now. Nothing outside of a run.
@@ -137,28 +198,30 @@ pub(super) fn hand_over(index: usize) {
     suspend(inside(|world, _| world.hand_over(index)).flatten());
 }
 
-/// The current one parks, until it is woken, or until `deadline`; false outside of a run.
-pub(super) fn park(deadline: Option<Duration>) -> bool {
-    let what = deadline.map_or(What::Parks, What::ParksUntil);
-    step(what, Stance::GoesOn);
+/// The current one parks, until it is woken, or until `deadline`. Nothing outside of a run.
+pub(super) fn park(deadline: Option<Duration>) {
     let turn = inside(|world, me| {
+        world.record(deadline.map_or(What::Parks, What::ParksUntil));
         let now = world.now;
         let thread = &mut world.threads[me];
-        if !core::mem::take(&mut thread.token) && deadline.is_none_or(|deadline| deadline > now) {
+        let stance = if thread.token || deadline.is_some_and(|deadline| deadline <= now) {
+            Stance::GoesOn
+        } else {
             thread.state = State::Parked(deadline);
             thread.since = world.steps;
-            world.turn(me, Stance::Blocked)
-        } else {
-            None
-        }
+            Stance::Blocked
+        };
+        world.turn(me, stance)
     });
-    let is_inside = turn.is_some();
     suspend(turn.flatten());
-    inside(|world, me| world.threads[me].token = false);
-    is_inside
+    inside(|world, me| {
+        let thread = &mut world.threads[me];
+        thread.token = false;
+        thread.awaits = None;
+    });
 }
 
-/// Chooses between two things that may happen to the current one; nothing but the first outside of a run.
+/// Whether the platform refuses the current one a worker, as it does outside of a run.
 pub(super) fn is_refused() -> bool {
     let refused = inside(|world, me| {
         let refused = if world.rules.by_hand {
@@ -167,7 +230,7 @@ pub(super) fn is_refused() -> bool {
             refused
         } else if world.refusals > 0 {
             let options = [Choice::Start, Choice::Refuse];
-            let refused = world.chooser.choose(&options, me, Stance::Blocked) == 1;
+            let refused = world.choose(&options, me, Stance::Blocked) == Choice::Refuse;
             world.refusals -= usize::from(refused);
             refused
         } else {
@@ -212,18 +275,21 @@ pub(super) struct Outcome {
     pub(super) fault: Option<Fault>,
     pub(super) chooser: Chooser,
     pub(super) steps: usize,
-    pub(super) stacks: Vec<DefaultStack>,
 }
 
-/// Runs `body`, and everything that it starts, to the end.
+/// Runs `body`, and everything that it starts, to the end, on these stacks and more.
+///
+/// Not on a thread on which a run has gone wrong: what did not end there left its mark on thread-local values, and if it was unwinding,
+/// in the standard library's count of panics.
 pub(super) fn run(
     rules: Rules,
     chooser: Chooser,
     live: &Arc<Live>,
-    stacks: Vec<DefaultStack>,
+    stacks: &mut Vec<DefaultStack>,
     body: Life,
 ) -> Outcome {
     live.trace(Vec::clear);
+    live.taken(Vec::clear);
     let mut world = World {
         run: RUNS.fetch_add(1, Ordering::Relaxed),
         rules,
@@ -240,7 +306,8 @@ pub(super) fn run(
         refusals: rules.refusals,
         refuse_next: 0,
         fault: None,
-        stacks,
+        turns: 0,
+        stacks: core::mem::take(stacks),
     };
     world.add(Kind::Main, body);
     WORLD.set(Some(world));
@@ -251,7 +318,10 @@ pub(super) fn run(
     }
     let world = WORLD.take();
     match world {
-        Some(world) => world.conclude(),
+        Some(mut world) => {
+            *stacks = core::mem::take(&mut world.stacks);
+            world.conclude()
+        }
         None => unreachable!("nobody else takes the world away"),
     }
 }
@@ -293,8 +363,9 @@ impl World {
         }
         let index = self.next.take()?;
         self.current = Some(index);
+        let who = self.threads[index].who;
+        *self.live.who.lock().unwrap_or_else(PoisonError::into_inner) = Some(who);
         let thread = &mut self.threads[index];
-        thread.unwinds = false;
         if let Some(fiber) = thread.fiber.take() {
             return Some((index, fiber));
         }
@@ -304,11 +375,9 @@ impl World {
             .stacks
             .pop()
             .map_or_else(|| DefaultStack::new(self.rules.stack_size), Ok);
-        let Ok(stack) = stack else {
-            let text = "there is no memory for another stack";
-            self.fault = Some(Fault::Stuck(text.into()));
-            self.threads[index].life = Some(life);
-            return None;
+        let stack = match stack {
+            Ok(stack) => stack,
+            Err(error) => panic!("there is no memory for another stack: {error}"),
         };
         let fiber = Fiber::new(stack, move |suspender| {
             with(|world| world.threads[index].suspender = Some(suspender));
@@ -325,6 +394,8 @@ impl World {
             return;
         }
         self.stacks.push(fiber.into_stack());
+        self.live.beats.fetch_add(1, Ordering::Relaxed);
+        self.turns += 1;
         self.record(What::Ends);
         self.end(index);
         self.current = None;
@@ -352,11 +423,14 @@ impl World {
 
     pub(super) fn observe(&mut self, event: CallEvent, address: usize) {
         let Some(me) = self.current else { return };
-        if event == CallEvent::Awaited {
-            self.threads[me].awaits = Some(address);
+        match event {
+            CallEvent::Awaited => self.threads[me].awaits = Some(address),
+            // What it did before says nothing of what it will wait for.
+            CallEvent::Started => self.threads[me].at = None,
+            _ => {}
         }
         let who = self.threads[me].who;
-        if let Some(what) = self.book.observe(event, address, (me, who)) {
+        if let Some(what) = self.book.observe(event, address, (me, who), self.steps) {
             self.record(what);
         }
     }
@@ -428,11 +502,11 @@ impl World {
 
     /// By hand: the body lets `index` go on, up to its next step. Gives what to suspend the body with.
     fn hand_over(&mut self, index: usize) -> Option<Suspender> {
-        if !self.is_ready(index) || index == MAIN {
+        if !self.is_ready(index) || self.current != Some(MAIN) {
             return None;
         }
-        self.steps += 1;
         self.next = Some(index);
+        self.turns += 1;
         self.threads[MAIN].suspender
     }
 
@@ -450,7 +524,7 @@ impl World {
             (State::Ended, _) => Stands::Ended,
             (State::Parked(_), _) => Stands::Parked,
             (State::Ready, Some(_)) => Stands::NotBegun,
-            (State::Ready, None) => Stands::Ready(thread.at),
+            (State::Ready, None) => Stands::Ready(thread.latest),
         }
     }
 }

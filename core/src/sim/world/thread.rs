@@ -7,6 +7,7 @@ use crate::{
     platform::{Point, WorkerContext},
     sim::{
         fiber::{Fiber, Suspender},
+        panics::Caught,
         trace::Who,
     },
 };
@@ -32,15 +33,20 @@ pub(super) struct Thread {
     pub(super) executor: Option<usize>,
     /// The address of the call that it waits for.
     pub(super) awaits: Option<usize>,
+    /// The last point of a protocol that it came to.
     pub(super) at: Option<Point>,
+    /// The point that its latest step was, if it was one.
+    pub(super) latest: Option<Point>,
+    /// In which turn it looked at something last, and how often in a row.
+    pub(super) looked: (usize, usize),
     /// Since which step it is in its state.
     pub(super) since: usize,
     /// Not begun yet.
     pub(super) life: Option<Life>,
     pub(super) fiber: Option<Fiber>,
     pub(super) suspender: Option<Suspender>,
-    /// It was suspended while it was unwinding.
-    pub(super) unwinds: bool,
+    /// Its last panic that was not caught by a platform.
+    pub(super) panic: Option<Caught>,
     /// Who is to be woken when it ends.
     pub(super) joiners: Vec<usize>,
 }
@@ -62,20 +68,14 @@ impl Thread {
             executor,
             awaits: None,
             at: None,
+            latest: None,
+            looked: (0, 0),
             since: step,
             life: Some(life),
             fiber: None,
             suspender: None,
-            unwinds: false,
+            panic: None,
             joiners: Vec::new(),
-        }
-    }
-
-    /// Came to a step of a protocol.
-    pub(super) fn reach(&mut self, point: Point) {
-        self.at = Some(point);
-        if point != Point::AboutToWait {
-            self.awaits = None;
         }
     }
 

@@ -1,33 +1,40 @@
 //! Whose turn it is.
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 use core::{sync::atomic::Ordering, time::Duration};
 
 use super::{MAIN, State, World};
 use crate::sim::{
     chooser::{Choice, Stance},
+    fault::Fault,
     fiber::Suspender,
     trace::{What, Who},
 };
 
+/// How often in a row somebody may look at what others may change, before they have their turn or time passes.
+const LOOKS: usize = 64;
+
 impl World {
     /// The current one came to a step. Gives what to suspend it with, if it is somebody else's turn.
     pub(super) fn turn(&mut self, me: usize, stance: Stance) -> Option<Suspender> {
-        let unwinds = std::thread::panicking() && !self.threads.iter().any(|thread| thread.unwinds);
-        if stance != Stance::Blocked && (self.locks > 0 || unwinds) {
-            return None;
-        }
         self.steps += 1;
         self.live.beats.fetch_add(1, Ordering::Relaxed);
         self.lose_patience();
         if self.fault.is_none() {
+            // While it unwinds others would seem to: the standard library counts panics by the real thread.
+            let unwinds = self.threads[me].panic.is_some() && std::thread::panicking();
+            if self.locks > 0 || (unwinds && stance == Stance::GoesOn) {
+                return None;
+            }
             match self.pick(me, stance) {
                 Some(next) if next == me => return None,
-                Some(next) => self.next = Some(next),
+                Some(next) => {
+                    self.next = Some(next);
+                    self.turns += 1;
+                }
                 None => self.stop(),
             }
         }
-        self.threads[me].unwinds = unwinds;
         self.threads[me].suspender
     }
 
@@ -41,7 +48,7 @@ impl World {
             // Whoever the body has run goes no further than a step.
             return Some(MAIN);
         }
-        if self.rules.by_hand && stance != Stance::Blocked {
+        if self.rules.by_hand && stance == Stance::GoesOn {
             return Some(me);
         }
         loop {
@@ -49,7 +56,7 @@ impl World {
             if options.is_empty() {
                 return None;
             }
-            match options[self.chooser.choose(&options, me, stance)] {
+            match self.choose(&options, me, stance) {
                 Choice::Run(index) => {
                     self.threads[index].since = self.steps;
                     return Some(index);
@@ -63,7 +70,24 @@ impl World {
         }
     }
 
-    fn options(&mut self, me: usize, stance: Stance) -> Vec<Choice> {
+    /// One of `options`.
+    pub(super) fn choose(&mut self, options: &[Choice], me: usize, stance: Stance) -> Choice {
+        let chosen = self.chooser.choose(options, me, stance);
+        if options.len() > 1 {
+            let choice = self.chooser.taken.last().copied();
+            self.live.taken(|taken| taken.extend(choice));
+        }
+        if let (Some(wanted), true) = (self.chooser.misfit, self.rules.repeats) {
+            self.blame(Fault::unrepeatable(&format!(
+                "takes way {wanted} at choice {}, where there are {}",
+                self.chooser.taken.len(),
+                options.len()
+            )));
+        }
+        options[chosen]
+    }
+
+    fn options(&self, me: usize, stance: Stance) -> Vec<Choice> {
         let count = self.threads.len();
         let mut options = Vec::with_capacity(count + 1);
         if stance == Stance::GoesOn {
@@ -86,7 +110,9 @@ impl World {
         }) {
             return alloc::vec![*late];
         }
-        let is_idle = options.is_empty();
+        // Whoever looks may go on looking; but not for ever, while others could change what it looks for.
+        let looks_on = stance == Stance::Polls && self.threads[me].looked.1 < LOOKS;
+        let is_idle = options.is_empty() && !looks_on;
         if self.deadline().is_some() && (is_idle || self.rules.timeouts_race) {
             options.push(Choice::Time);
         }
@@ -94,7 +120,7 @@ impl World {
             let parked = |index: &usize| matches!(self.threads[*index].state, State::Parked(_));
             options.extend((0..count).filter(parked).map(Choice::Wake));
         }
-        if options.is_empty() && stance == Stance::Polls {
+        if looks_on || (stance == Stance::Polls && options.is_empty()) {
             options.push(Choice::Run(me));
         }
         options

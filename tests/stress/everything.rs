@@ -1,10 +1,6 @@
-//! Random operations of everything on everything, from many threads, for a while.
-//!
-//! `STRESS_SECONDS` says for how long (three without it), `STRESS_SEED` repeats what a failed run printed, as far as a schedule
-//! can be repeated.
+//! Random operations of everything on everything, from many threads.
 
 use std::{
-    env,
     panic::{self, AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
@@ -13,17 +9,17 @@ use std::{
     },
     task::{Context, Poll, Waker},
     thread,
-    time::{Duration, Instant},
 };
 
 use concurrent_futures::{
     CancelledBy, Done, Future, MapError, MapOptions, Policy, ResultError, ReturnWhen, SubmitError,
     TaskError, TaskState, ThreadPoolHandle, WaitSet, as_completed, as_completed_timeout, wait,
 };
-use concurrent_futures_tests::{Drops, Threads, Token, bounded, eventually};
+use concurrent_futures_tests::{Drops, Threads, Token, eventually};
 use fastrand::Rng;
 
-const ON_PURPOSE: &str = "on purpose";
+use crate::{ON_PURPOSE, moment, rounds};
+
 const SUBMITTERS: usize = 4;
 const OPERATIONS: usize = 150;
 
@@ -323,10 +319,6 @@ fn check_error(error: &TaskError) {
     }
 }
 
-fn moment(rng: &mut Rng) -> Duration {
-    Duration::from_micros(rng.u64(..200))
-}
-
 fn any_moment(rng: &mut Rng) -> ReturnWhen {
     match rng.u8(..3) {
         0 => ReturnWhen::FirstCompleted,
@@ -410,31 +402,8 @@ fn round(seed: u64) {
     eventually("the pool is gone", || Arc::strong_count(&ledger) == 1);
 }
 
-fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
-    env::var(name).ok()?.parse().ok()
-}
-
 // contract: F5, T5, X6
 #[test]
 fn everything_resolves_and_is_dropped_once_and_no_thread_is_left() {
-    let default_hook = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if info.payload_as_str() != Some(ON_PURPOSE) {
-            default_hook(info);
-        }
-    }));
-    let limit = Duration::from_secs_f64(setting("STRESS_SECONDS").unwrap_or(3.0));
-    let seed = setting("STRESS_SEED").unwrap_or_else(|| fastrand::u64(..));
-    println!("STRESS_SEED={seed}");
-    let start = Instant::now();
-    let mut rounds = 0;
-    while rounds == 0 || start.elapsed() < limit {
-        let seed = seed.wrapping_add(rounds);
-        bounded(move || {
-            println!("STRESS_SEED={seed} for this round alone");
-            round(seed);
-        });
-        rounds += 1;
-    }
-    println!("{rounds} rounds");
+    rounds(3.0, round);
 }

@@ -11,7 +11,7 @@ use concurrent_futures_core::{
 };
 use loom::thread;
 
-use crate::platform::{Model, ModelSpawner, pool};
+use super::platform::{Model, ModelSpawner, pool};
 
 fn promise<T: Send + 'static>() -> (Promise<T>, Future<T>) {
     future::promise::<Model, T>()

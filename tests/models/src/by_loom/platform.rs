@@ -42,7 +42,8 @@ unsafe impl Lock for ModelLock {
 /// The token of a loom thread.
 pub struct ModelParker;
 
-struct WakeThread(thread::Thread);
+/// Unparks a thread when woken.
+pub struct WakeThread(pub thread::Thread);
 
 impl Wake for WakeThread {
     fn wake(self: Arc<Self>) {

@@ -14,7 +14,7 @@ use concurrent_futures_core::{
 };
 use loom::thread;
 
-use crate::platform::{Model, ModelBackend, ModelLock, ModelSpawner, pool};
+use super::platform::{Model, ModelBackend, ModelLock, ModelSpawner, pool};
 
 /// Calls one after the other: no wake-up of the one worker is lost.
 pub fn idle() {

@@ -1,0 +1,82 @@
+//! What loom explores: the state word, the ring, sleeping and waking, growth, blocked producers, completion, and every pair and
+//! triple of parties of one call.
+
+mod completion;
+mod one_call;
+mod platform;
+mod pools;
+mod ring;
+
+use concurrent_futures_core::sync::Essential;
+
+use crate::harness::{Model, Removal};
+
+/// Preemptions explored: three find what is known to be there, and more take long.
+const USUAL: (usize, usize) = (3, 5);
+
+/// All models of this explorer.
+pub fn models() -> Vec<Model> {
+    let mut models = vec![
+        Model::new("ring-two-producers", USUAL, ring::two_producers),
+        Model::new("ring-two-consumers", USUAL, ring::two_consumers),
+        Model::new(
+            "cancel-against-start",
+            USUAL,
+            completion::cancel_against_start,
+        ),
+        Model::new(
+            "completion-against-waiter",
+            (3, 4),
+            completion::against_waiter,
+        ),
+        Model::new("completion-against-drop", USUAL, completion::against_drop),
+        Model::new(
+            "two-step-completion",
+            (3, 4),
+            completion::callback_then_taker,
+        ),
+        Model::new("wait-set-against-completion", (3, 4), completion::wait_set),
+        Model::new("idle", (2, 3), pools::idle),
+        Model::new("idle-chain", (1, 2), pools::chain),
+        Model::new("growth", (3, 4), pools::growth),
+        Model::new("growth-refused", (2, 3), pools::growth_refused),
+        Model::new("blocked-producer", (3, 4), pools::blocked_producer),
+        Model::new(
+            "blocked-producers-timeout",
+            (2, 3),
+            pools::blocked_producers_timeout,
+        ),
+        Model::new(
+            "submit-against-shutdown",
+            (3, 4),
+            pools::submit_against_shutdown,
+        ),
+    ];
+    models.extend(one_call::models());
+    models
+}
+
+/// Every essential step.
+#[rustfmt::skip]
+pub const REMOVALS: &[Removal] = &[
+    (Essential::SubmitterFence, "submitter-fence", "idle", &["deadlock"]),
+    (Essential::SleeperFence, "sleeper-fence", "idle", &["deadlock"]),
+    (Essential::SecondLook, "second-look", "idle", &["deadlock"]),
+    (Essential::ChainWake, "chain-wake", "idle-chain", &["deadlock"]),
+    (Essential::WakerAccounting, "waker-accounting", "growth", &["more workers than allowed"]),
+    (Essential::GrowthLooksAgain, "growth-looks-again", "growth-refused", &["deadlock"]),
+    (Essential::UnfusedCompletion, "unfused-completion", "completion-against-waiter", &["Causality violation", "concurrent"]),
+    (Essential::TakerWaits, "taker-waits", "two-step-completion", &["Causality violation", "concurrent", "the outcome was taken before its callback ran"]),
+    (Essential::ProducerSecondLook, "producer-second-look", "blocked-producer", &["deadlock"]),
+    (Essential::ProducerPassesOn, "producer-passes-on", "blocked-producers-timeout", &["deadlock"]),
+];
+
+/// Goes through all interleavings of `model`.
+pub fn explore(model: &Model, long: bool) {
+    let mut builder = loom::model::Builder::new();
+    let (short_bound, long_bound) = model.effort;
+    builder.preemption_bound = Some(if long { long_bound } else { short_bound });
+    builder.max_branches = 100_000;
+    let run = model.run.clone();
+    builder.check(move || run());
+}
