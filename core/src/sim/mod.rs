@@ -91,10 +91,12 @@
 //! * Wake a virtual thread from a real one.
 //! * Depend on anything but its schedule: the time of day, random numbers without a fixed seed, the order of a hash map, a `static` that
 //!   the last run left changed. Thread-local values are shared by all virtual threads.
+//! * Rely on [`std::thread::panicking`], or on a mutex of the standard library not being poisoned, while a panic unwinds through something
+//!   that waits: the standard library counts panics by the real thread.
 //! * Need more [stack](Simulation::stack_size) than it has.
 //!
-//! Panics inside of a simulation are not printed but kept for the report: the first simulation of a process chains a panic hook for that.
-//! What did not end in a failed run stays in memory.
+//! Panics of virtual threads are not printed but kept for the report: the first simulation of a process chains a panic hook for that.
+//! What did not end in a failed run stays in memory. What was carried out of a run does no harm, but nobody can wait for it there.
 
 mod book;
 mod chooser;

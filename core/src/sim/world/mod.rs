@@ -4,28 +4,26 @@
 //! user's and nothing of the library's runs while it is borrowed.
 
 mod diagnosis;
+mod drive;
+mod live;
 mod thread;
 mod turn;
 
 use alloc::{sync::Arc, vec::Vec};
-use core::{
-    cell::RefCell,
-    ptr::NonNull,
-    sync::atomic::{AtomicUsize, Ordering},
-    task::Waker,
-    time::Duration,
-};
-use std::sync::{Mutex, PoisonError};
-
+use core::{cell::RefCell, ptr::NonNull, task::Waker, time::Duration};
 use corosensei::stack::DefaultStack;
 
-pub(super) use self::thread::Life;
 use self::thread::{State, Thread};
+pub(super) use self::{
+    drive::{Outcome, run},
+    live::Live,
+    thread::Life,
+};
 use super::{
     book::Book,
     chooser::{Choice, Chooser, Stance},
     fault::Fault,
-    fiber::{Fiber, Suspender},
+    fiber::Suspender,
     panics::Caught,
     platform::token,
     trace::{Event, What, Who},
@@ -48,34 +46,6 @@ pub(super) struct Rules {
     pub(super) by_hand: bool,
     /// The schedule is one of this body: what it asks for must be there.
     pub(super) repeats: bool,
-}
-
-/// What others may look at while a run goes on.
-#[derive(Default)]
-pub(super) struct Live {
-    /// One beat a step.
-    pub(super) beats: AtomicUsize,
-    /// Whose turn it is.
-    who: Mutex<Option<Who>>,
-    trace: Mutex<Vec<Event>>,
-    taken: Mutex<Vec<u16>>,
-}
-
-impl Live {
-    /// What happened so far.
-    pub(super) fn trace<R>(&self, look: impl FnOnce(&mut Vec<Event>) -> R) -> R {
-        look(&mut self.trace.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Whose turn it is.
-    pub(super) fn who(&self) -> Option<Who> {
-        *self.who.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What was chosen so far.
-    pub(super) fn taken<R>(&self, look: impl FnOnce(&mut Vec<u16>) -> R) -> R {
-        look(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 /// The body's.
@@ -109,8 +79,6 @@ pub(super) struct World {
 std::thread_local! {
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
 }
-
-static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 /// Lends the world of the run that this thread drives; `None` outside of a run.
 pub(super) fn with<R>(look: impl FnOnce(&mut World) -> R) -> Option<R> {
@@ -270,62 +238,6 @@ pub(super) enum Kind {
     Thread,
 }
 
-/// What came of a run.
-pub(super) struct Outcome {
-    pub(super) fault: Option<Fault>,
-    pub(super) chooser: Chooser,
-    pub(super) steps: usize,
-}
-
-/// Runs `body`, and everything that it starts, to the end, on these stacks and more.
-///
-/// Not on a thread on which a run has gone wrong: what did not end there left its mark on thread-local values, and if it was unwinding,
-/// in the standard library's count of panics.
-pub(super) fn run(
-    rules: Rules,
-    chooser: Chooser,
-    live: &Arc<Live>,
-    stacks: &mut Vec<DefaultStack>,
-    body: Life,
-) -> Outcome {
-    live.trace(Vec::clear);
-    live.taken(Vec::clear);
-    let mut world = World {
-        run: RUNS.fetch_add(1, Ordering::Relaxed),
-        rules,
-        threads: Vec::new(),
-        current: None,
-        next: Some(MAIN),
-        now: Duration::ZERO,
-        chooser,
-        live: Arc::clone(live),
-        book: Book::default(),
-        locks: 0,
-        steps: 0,
-        spurious: rules.spurious,
-        refusals: rules.refusals,
-        refuse_next: 0,
-        fault: None,
-        turns: 0,
-        stacks: core::mem::take(stacks),
-    };
-    world.add(Kind::Main, body);
-    WORLD.set(Some(world));
-    while let Some((index, fiber)) = with(World::enter_next).flatten() {
-        let mut fiber = fiber;
-        let ended = fiber.resume();
-        with(|world| world.leave(index, fiber, ended));
-    }
-    let world = WORLD.take();
-    match world {
-        Some(mut world) => {
-            *stacks = core::mem::take(&mut world.stacks);
-            world.conclude()
-        }
-        None => unreachable!("nobody else takes the world away"),
-    }
-}
-
 impl World {
     fn add(&mut self, kind: Kind, life: Life) -> usize {
         let index = self.threads.len();
@@ -354,65 +266,6 @@ impl World {
 
     fn record_of(&self, who: Who, what: What) {
         self.live.trace(|trace| trace.push(Event { who, what }));
-    }
-
-    /// The driver's: whom to resume next.
-    fn enter_next(&mut self) -> Option<(usize, Fiber)> {
-        if self.fault.is_some() {
-            return None;
-        }
-        let index = self.next.take()?;
-        self.current = Some(index);
-        let who = self.threads[index].who;
-        *self.live.who.lock().unwrap_or_else(PoisonError::into_inner) = Some(who);
-        let thread = &mut self.threads[index];
-        if let Some(fiber) = thread.fiber.take() {
-            return Some((index, fiber));
-        }
-        let life = thread.life.take()?;
-        self.record(What::Begins);
-        let stack = self
-            .stacks
-            .pop()
-            .map_or_else(|| DefaultStack::new(self.rules.stack_size), Ok);
-        let stack = match stack {
-            Ok(stack) => stack,
-            Err(error) => panic!("there is no memory for another stack: {error}"),
-        };
-        let fiber = Fiber::new(stack, move |suspender| {
-            with(|world| world.threads[index].suspender = Some(suspender));
-            life();
-        });
-        Some((index, fiber))
-    }
-
-    /// The driver's: `index` suspended itself, or ended.
-    fn leave(&mut self, index: usize, fiber: Fiber, ended: bool) {
-        if !ended {
-            self.current = None;
-            self.threads[index].fiber = Some(fiber);
-            return;
-        }
-        self.stacks.push(fiber.into_stack());
-        self.live.beats.fetch_add(1, Ordering::Relaxed);
-        self.turns += 1;
-        self.record(What::Ends);
-        self.end(index);
-        self.current = None;
-        self.next = self.pick(index, Stance::Blocked);
-        if self.next.is_none() && self.threads.iter().any(|t| t.state != State::Ended) {
-            self.stop();
-        }
-    }
-
-    fn end(&mut self, index: usize) {
-        self.threads[index].state = State::Ended;
-        if let Some(executor) = self.threads[index].executor {
-            self.book.worker_ended(executor);
-        }
-        for joiner in core::mem::take(&mut self.threads[index].joiners) {
-            self.unpark(joiner);
-        }
     }
 
     /// Nobody can go on.
