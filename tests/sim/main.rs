@@ -13,6 +13,7 @@ mod legal_uses;
 mod legal_waits;
 mod outside;
 mod progress;
+mod reference;
 mod regressions;
 mod resources;
 mod schedules;

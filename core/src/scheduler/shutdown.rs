@@ -139,10 +139,10 @@ impl<B: Backend> Pool<B> {
 
     /// One worker less: whoever waits for the last one looks.
     pub(super) fn worker_gone(&self) {
-        if self.idle.census().total() > 0 {
-            return;
-        }
-        while let Some(unparker) = self.end.with(|end| end.waiting.pop_oldest()) {
+        // Looked at each time: if there is a worker again, whoever is woken lists itself again.
+        while self.idle.census().total() == 0
+            && let Some(unparker) = self.end.with(|end| end.waiting.pop_oldest())
+        {
             unparker.unpark();
         }
     }

@@ -48,6 +48,12 @@ impl<B: Backend> Pool<B> {
         })
     }
 
+    /// What fills the queue of a pool that was closed meanwhile may be what is left of a call that was taken back.
+    #[cold]
+    fn why_full(&self) -> Why {
+        self.refusal().unwrap_or(Why::Full)
+    }
+
     /// Takes a call in, and sees to it that somebody will run it. `raw` is the same call.
     #[inline]
     pub(crate) fn submit(&self, task: Task, raw: Raw, wanted: Wanted) -> Result<(), Refused> {
@@ -158,7 +164,7 @@ impl<B: Backend> Pool<B> {
         let may_run = local.is_some() || !wanted.needs_local;
         let policy = wanted.policy.unwrap_or(self.policy);
         let deadline = match policy {
-            Policy::Reject => return Err(Refused::Back(Why::Full, task)),
+            Policy::Reject => return Err(Refused::Back(self.why_full(), task)),
             Policy::RunInCaller if may_run => {
                 self.run_here(task, local);
                 return Ok(false);
@@ -203,11 +209,11 @@ impl<B: Backend> Pool<B> {
                     self.run_here(task, local);
                     Ok(false)
                 }
-                None => Err(Refused::Back(Why::Full, task)),
+                None => Err(Refused::Back(self.why_full(), task)),
             };
         }
         if matches!(B::Platform::current(), Current::MustNotBlock) {
-            return Err(Refused::Back(Why::Full, task));
+            return Err(Refused::Back(self.why_full(), task));
         }
         if B::WORKERS == Workers::Waiter {
             return self.pump_for_room(task, deadline);
@@ -215,7 +221,7 @@ impl<B: Backend> Pool<B> {
         let closed = || self.idle.census().is_closed();
         match self.producers.push(&self.queue, task, deadline, closed) {
             Ok(()) => Ok(true),
-            Err((NoRoom::TimedOut, task)) => Err(Refused::Back(Why::Full, task)),
+            Err((NoRoom::TimedOut, task)) => Err(Refused::Back(self.why_full(), task)),
             Err((NoRoom::Closed, task)) => Err(Refused::Back(self.why_closed(), task)),
         }
     }
@@ -232,7 +238,7 @@ impl<B: Backend> Pool<B> {
                 return Err(Refused::Back(self.why_closed(), task));
             }
             if deadline.is_over(<B::Platform as Platform>::Clock::now) {
-                return Err(Refused::Back(Why::Full, task));
+                return Err(Refused::Back(self.why_full(), task));
             }
         }
     }
