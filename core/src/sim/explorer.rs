@@ -24,9 +24,9 @@ use super::{
     fault::{Failure, Fault, Report},
     panics,
     schedule::Schedule,
-    simulation::{Explored, Walk},
     thread::life,
     trace::Trace,
+    walk::{Explored, Walk},
     world::{self, Live, Outcome, Rules},
 };
 use crate::sync::{Essential, switch_off};
@@ -238,7 +238,7 @@ impl Explorer {
             }
             Walk::Mixed | Walk::Random | Walk::Priorities { .. } => {
                 for seed in seeds {
-                    self.search(walker(walk, seed), body, Some(seed))?;
+                    self.search(walk.chooser(seed), body, Some(seed))?;
                 }
                 Ok(self.explored(false))
             }
@@ -256,7 +256,7 @@ impl Explorer {
                 self.check(Chooser::script(&Schedule::default()), body, None)
             }
             Walk::Mixed | Walk::Random | Walk::Priorities { .. } => {
-                self.search(walker(walk, seed), body, Some(seed))
+                self.search(walk.chooser(seed), body, Some(seed))
             }
         }
     }
@@ -361,17 +361,4 @@ impl Explorer {
 /// How hard a failure is to read.
 fn size(failure: &Failure) -> (usize, usize) {
     (failure.0.trace.switches(), failure.0.trace.events().len())
-}
-
-/// Of a mixed walk, in turn.
-const DEPTHS: [usize; 4] = [2, 3, 4, 6];
-
-fn walker(walk: &Walk, seed: u64) -> Chooser {
-    match walk {
-        Walk::Priorities { depth } => Chooser::priorities(seed, *depth),
-        Walk::Mixed if !seed.is_multiple_of(2) => {
-            Chooser::priorities(seed, DEPTHS[seed as usize / 2 % DEPTHS.len()])
-        }
-        _ => Chooser::random(seed),
-    }
 }

@@ -4,11 +4,17 @@ use alloc::{borrow::ToOwned, boxed::Box, format, string::String};
 use core::fmt;
 
 use super::{
-    panics::Caught,
     schedule::Schedule,
     trace::{Trace, Who},
 };
 use crate::sync::Essential;
+
+/// What a panic said, and where.
+#[derive(Clone)]
+pub(super) struct Caught {
+    pub(super) message: String,
+    pub(super) place: Option<String>,
+}
 
 /// What was wrong with a run. Each says in words who or what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]

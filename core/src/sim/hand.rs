@@ -5,23 +5,9 @@ use core::{marker::PhantomData, time::Duration};
 
 use super::{
     trace::{Trace, Who},
-    world::{self, inside},
+    world::{self, Stands, inside},
 };
 use crate::platform::Point;
-
-/// How it stands with a virtual thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stands {
-    /// It was started, and has done nothing yet.
-    NotBegun,
-    /// It can go on. Its latest step was this point, if it was one.
-    Ready(Option<Point>),
-    /// It waits to be woken.
-    Parked,
-    /// Its life is over.
-    Ended,
-}
 
 /// Drives a run by hand: the body says who does the next step. See [`Simulation::by_hand`](super::Simulation::by_hand).
 ///

@@ -111,13 +111,16 @@ mod schedule;
 mod simulation;
 mod thread;
 mod trace;
+mod walk;
 mod world;
 
 pub use executor::{SimBackend, SimConfig, SimExecutor, SimQueue, SimSpawner};
 pub use fault::{Failure, Fault};
-pub use hand::{Hand, Stands};
+pub use hand::Hand;
 pub use platform::{SimClock, SimLock, SimParker, SimPlatform};
 pub use schedule::{Schedule, ScheduleError};
-pub use simulation::{Explored, Simulation, Walk};
+pub use simulation::Simulation;
 pub use thread::{JoinHandle, block_on, note, now, promise, sleep, spawn, yield_now};
 pub use trace::{Event, Trace, What, Who};
+pub use walk::{Explored, Walk};
+pub use world::Stands;

@@ -8,14 +8,7 @@ use alloc::{
 use core::any::Any;
 use std::{panic, sync::Once};
 
-use super::world;
-
-/// What a panic said, and where.
-#[derive(Clone)]
-pub(super) struct Caught {
-    pub(super) message: String,
-    pub(super) place: Option<String>,
-}
+use super::{fault::Caught, world};
 
 fn or_no_text(message: Option<&str>) -> String {
     message.unwrap_or("something that is not text").to_owned()

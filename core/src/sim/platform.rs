@@ -2,7 +2,6 @@
 //!
 //! Outside of a run nobody may wait here, so that what was carried out of a simulation does no harm.
 
-use alloc::{sync::Arc, task::Wake};
 use core::{ptr::NonNull, task::Waker};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -71,33 +70,6 @@ unsafe impl Lock for SimLock {
 /// The token of the current virtual thread.
 #[derive(Debug)]
 pub struct SimParker(());
-
-/// What wakes a virtual thread of one run.
-struct Token {
-    run: usize,
-    index: usize,
-}
-
-/// The waker of the virtual thread `index` in a run.
-pub(super) fn token(run: usize, index: usize) -> Waker {
-    Waker::from(Arc::new(Token { run, index }))
-}
-
-impl Wake for Token {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let here = world::with(|world| {
-            let here = world.run_number() == self.run;
-            here.then(|| (world.unpark(self.index), world.who(self.index)).1)
-        });
-        if let Some(who) = here.flatten() {
-            world::step(What::Unparks(who), Stance::GoesOn);
-        }
-    }
-}
 
 impl Parker for SimParker {
     fn unparker(&self) -> Unparker {

@@ -1,98 +1,17 @@
 //! What to explore, and how.
 
 use alloc::sync::Arc;
-use core::{fmt, ops::Range, time::Duration};
+use core::{ops::Range, time::Duration};
 
 use super::{
     explorer::{self, Body, Explorer},
     fault::Failure,
     hand::Hand,
-    schedule::Schedule,
     trace::Trace,
+    walk::{Explored, Walk},
     world::Rules,
 };
 use crate::sync::Essential;
-
-/// How the schedules of a simulation are chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Walk {
-    /// A [`Random`](Self::Random) walk for even seeds, one by [`Priorities`](Self::Priorities) of a depth from 2 to 6 for odd ones.
-    Mixed,
-    /// One schedule for each seed: at each step everybody who can go on has the same chance to.
-    Random,
-    /// One schedule for each seed, by random priorities that change at random moments: finds bugs that need few, but just the right
-    /// interruptions. (Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized scheduler with probabilistic guarantees of finding
-    /// bugs, ASPLOS 2010.)
-    Priorities {
-        /// How many orderings of two steps a bug may need.
-        depth: usize,
-    },
-    /// Every schedule in which somebody who can go on is interrupted at most so many times, whatever the seeds. (Musuvathi, Qadeer:
-    /// Iterative context bounding for systematic testing of multithreaded programs, PLDI 2007.) For small cases.
-    Exhaustive {
-        /// How often in one run.
-        interruptions: usize,
-    },
-    /// One schedule that a report gave.
-    Replay(Schedule),
-}
-
-/// What was explored, all of it without a fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explored {
-    pub(super) runs: usize,
-    pub(super) distinct: usize,
-    pub(super) steps: usize,
-    pub(super) longest: usize,
-    pub(super) complete: bool,
-}
-
-impl Explored {
-    /// How many runs there were.
-    #[must_use]
-    pub fn runs(&self) -> usize {
-        self.runs
-    }
-
-    /// How many of them had a trace that no other had.
-    #[must_use]
-    pub fn distinct(&self) -> usize {
-        self.distinct
-    }
-
-    /// How many steps they had in total.
-    #[must_use]
-    pub fn steps(&self) -> usize {
-        self.steps
-    }
-
-    /// How many steps the longest had.
-    #[must_use]
-    pub fn longest(&self) -> usize {
-        self.longest
-    }
-
-    /// Whether an exhaustive search came to its end: there is no other schedule within its bound.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.complete
-    }
-}
-
-impl fmt::Display for Explored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} runs, {} of them distinct, {} steps, at most {} in one",
-            self.runs, self.distinct, self.steps, self.longest
-        )?;
-        if self.complete {
-            f.write_str("; there are no others within the bound")?;
-        }
-        Ok(())
-    }
-}
 
 /// Runs a body under many schedules, or under one that is driven by hand, and says what went wrong.
 ///

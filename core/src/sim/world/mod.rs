@@ -7,25 +7,28 @@ mod diagnosis;
 mod drive;
 mod live;
 mod thread;
+mod token;
 mod turn;
 
 use alloc::{sync::Arc, vec::Vec};
 use core::{cell::RefCell, ptr::NonNull, task::Waker, time::Duration};
 use corosensei::stack::DefaultStack;
 
-use self::thread::{State, Thread};
+pub use self::thread::Stands;
 pub(super) use self::{
     drive::{Outcome, run},
     live::Live,
     thread::Life,
 };
+use self::{
+    thread::{State, Thread},
+    token::token,
+};
 use super::{
     book::Book,
     chooser::{Choice, Chooser, Stance},
-    fault::Fault,
+    fault::{Caught, Fault},
     fiber::Suspender,
-    panics::Caught,
-    platform::token,
     trace::{Event, What, Who},
 };
 use crate::platform::{CallEvent, Point, WorkerContext};
@@ -370,8 +373,7 @@ impl World {
         Some(life)
     }
 
-    pub(super) fn stands(&self, index: usize) -> super::hand::Stands {
-        use super::hand::Stands;
+    pub(super) fn stands(&self, index: usize) -> Stands {
         let thread = &self.threads[index];
         match (thread.state, &thread.life) {
             (State::Ended, _) => Stands::Ended,

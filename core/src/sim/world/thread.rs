@@ -6,8 +6,8 @@ use core::{ptr::NonNull, task::Waker, time::Duration};
 use crate::{
     platform::{Point, WorkerContext},
     sim::{
+        fault::Caught,
         fiber::{Fiber, Suspender},
-        panics::Caught,
         trace::Who,
     },
 };
@@ -18,6 +18,20 @@ pub(in crate::sim) type Life = Box<dyn FnOnce()>;
 pub(super) enum State {
     Ready,
     Parked(Option<Duration>),
+    Ended,
+}
+
+/// How it stands with a virtual thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stands {
+    /// It was started, and has done nothing yet.
+    NotBegun,
+    /// It can go on. Its latest step was this point, if it was one.
+    Ready(Option<Point>),
+    /// It waits to be woken.
+    Parked,
+    /// Its life is over.
     Ended,
 }
 
