@@ -32,6 +32,24 @@ fn no_worker_is_asked_for_a_call_that_somebody_took_already() {
     assert_eq!((pool.stats().workers, pool.stats().idle), (0, 0));
 }
 
+#[test]
+fn nobody_is_woken_for_a_call_that_somebody_took_already() {
+    let _world = World::new();
+    let pool = MockPool::new(1);
+    let first = pool.spawn(|| note("first")).unwrap();
+    let handle = pool.handle();
+    then(move || {
+        let taker = handle.clone();
+        at(Point::Pushed, move || work(&taker));
+        handle.spawn(|| note("second")).map(drop).unwrap();
+        assert_eq!((wakes(), handle.stats().idle), (0, 1), "it sleeps on");
+        close(&handle);
+    });
+    assert!(run_worker());
+    assert!(first.done());
+    assert_eq!((notes(), wakes()), (vec!["first", "second"], 1));
+}
+
 // contract: T2
 #[test]
 fn no_worker_is_asked_for_a_call_that_is_taken_while_one_is_looked_for() {

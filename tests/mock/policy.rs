@@ -10,7 +10,7 @@ use concurrent_futures_core::{
 
 use crate::{
     platform::{MockPool, ROOM, close, work},
-    world::{Event, World, asked, at, now, run_worker, then, trace},
+    world::{Event, World, asked, at, before_lock, now, run_worker, then, trace},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -228,4 +228,18 @@ fn a_caller_without_a_workers_value_does_not_run_what_borrows_it() {
     assert!(calls[0].done() && !last.done(), "it waited for room");
     pool.run_out();
     assert_eq!(last.result().unwrap(), 7);
+}
+
+// contract: S2, S3
+#[test]
+fn who_finds_the_queue_full_of_a_pool_that_closes_just_then_is_told_of_that() {
+    let _world = World::new();
+    let (pool, _calls) = full(Policy::Reject);
+    let handle = pool.handle();
+    // The first lock is that of the push.
+    before_lock(1, move || close(&handle));
+    let refused = pool.spawn(|| 7).unwrap_err();
+    assert!(matches!(refused, SubmitError::ShutDown(_)), "{refused:?}");
+    assert_eq!(refused.into_inner()(), 7);
+    assert!(run_worker());
 }
