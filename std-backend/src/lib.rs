@@ -33,7 +33,7 @@ pub use concurrent_futures_core::executor::{Executor, Payload};
 #[cfg(feature = "sim")]
 pub use concurrent_futures_core::sim;
 pub use concurrent_futures_core::{
-    executor::{Map, MapError, MapOptions, MapUnordered, Scope, ScopedFuture},
+    executor::{Handle, Map, MapError, MapOptions, MapUnordered, Scope, ScopedFuture},
     future::{
         AsCompleted, AsCompletedTimeout, AsFuture, BrokenExecutor, BrokenKind, CancelOnDrop,
         CancelledBy, Done, ErrorReport, Future, FutureId, InvalidState, Panic, Promise, Refused,
@@ -41,7 +41,7 @@ pub use concurrent_futures_core::{
         as_completed, as_completed_timeout, wait,
     },
     queue::{Policy, Ring},
-    scheduler::{ShutdownError, ShutdownReport, Stats},
+    scheduler::{Backend, ShutdownError, ShutdownReport, Stats},
     task::Task,
 };
 pub use parker::ThreadParker;

@@ -50,6 +50,30 @@ fn nobody_is_woken_for_a_call_that_somebody_took_already() {
     assert_eq!((notes(), wakes()), (vec!["first", "second"], 1));
 }
 
+#[test]
+fn the_last_who_looks_for_work_and_finds_the_only_call_wakes_nobody() {
+    let _world = World::new();
+    let pool = MockPool::new(2);
+    // Two, so that the worker which takes the first has another one asked for.
+    let calls = [(); 2].map(|()| pool.spawn(|| ()).unwrap());
+    let handle = pool.handle();
+    then(move || {
+        assert_eq!(
+            (asked(), handle.stats().workers, handle.stats().idle),
+            (2, 2, 2)
+        );
+        handle.spawn(|| note("run")).map(drop).unwrap();
+        let closing = handle.clone();
+        then(move || {
+            assert_eq!((notes(), wakes()), (vec!["run"], 0));
+            close(&closing);
+        });
+        assert!(run_worker());
+    });
+    assert!(run_worker());
+    assert!(calls.iter().all(|call| call.done()));
+}
+
 // contract: T2
 #[test]
 fn no_worker_is_asked_for_a_call_that_is_taken_while_one_is_looked_for() {

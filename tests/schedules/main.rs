@@ -142,7 +142,11 @@ fn caught(removal: &Removal) -> bool {
 fn complete(interruptions: usize) -> bool {
     let start = Instant::now();
     let all = Walk::Exhaustive { interruptions };
-    match Simulation::new().walk(all).explore(scenarios::small_case) {
+    match Simulation::new()
+        .walk(all)
+        .max_runs(usize::MAX)
+        .explore(scenarios::small_case)
+    {
         Ok(explored) if explored.is_complete() && explored.distinct() == explored.runs() => {
             let (runs, time) = (explored.runs(), start.elapsed());
             println!(

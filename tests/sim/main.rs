@@ -11,6 +11,7 @@ mod leftovers;
 mod legal_settings;
 mod legal_uses;
 mod legal_waits;
+mod long_runs;
 mod outside;
 mod progress;
 mod reference;

@@ -1,8 +1,11 @@
 //! Schedules as text, and searches that come to an end.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    panic::catch_unwind,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use concurrent_futures::sim::{
@@ -208,12 +211,13 @@ fn an_exhaustive_search_finds_what_needs_one_interruption_only_with_one() {
 
 // contract: D1
 #[test]
-fn no_seeds_are_no_runs() {
-    let explored = Simulation::new()
-        .seeds(3..3)
-        .walk(Walk::Random)
-        .check(|| panic!("it does not run"));
+fn no_seeds_are_no_runs_and_no_success() {
+    let none = Simulation::new().seeds(3..3).walk(Walk::Random);
+    let explored = none.explore(|| panic!("it does not run")).unwrap();
     assert_eq!((explored.runs(), explored.steps()), (0, 0));
+    let checked = catch_unwind(|| none.check(|| panic!("it does not run")));
+    let message = checked.expect_err("nothing was checked").downcast::<&str>();
+    assert_eq!(*message.unwrap(), "there was no run: there are no seeds");
 }
 
 // contract: D1

@@ -50,6 +50,10 @@ macro_rules! executor_by_handle {
                 (**self).map_with(options, f, input)
             }
 
+            fn step(&self) {
+                (**self).step();
+            }
+
             fn shutdown(
                 &self,
                 wait: bool,

@@ -8,7 +8,7 @@ use super::{
     scope::run_scope,
 };
 use crate::{
-    future::{Future, Refused as RefusedCall, SubmitError},
+    future::{Future, Promise, Refused as RefusedCall, SubmitError},
     platform::{Platform, Point},
     queue::Policy,
     scheduler::{
@@ -49,7 +49,7 @@ impl<B: Backend> Clone for Handle<B> {
 impl<B: Backend> fmt::Debug for Handle<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
-            .field("stats", &self.stats())
+            .field("stats", &self.pool.stats())
             .finish()
     }
 }
@@ -325,6 +325,33 @@ impl<B: Backend> Handle<B> {
     pub fn stats(&self) -> Stats {
         B::Platform::point(Point::Looked);
         self.pool.stats()
+    }
+
+    /// A place at which others may come between, in a test on the simulator: to be put between two accesses to something that callers
+    /// and calls share without this library's help. It does nothing elsewhere.
+    #[inline]
+    pub fn step(&self) {
+        B::Platform::point(Point::Looked);
+    }
+
+    /// A promise of this pool's platform, and its future: for code that does not know on which it runs.
+    ///
+    /// ```
+    /// use concurrent_futures::{Backend, Future, Handle};
+    ///
+    /// fn answered<B: Backend>(pool: &Handle<B>) -> Future<u32> {
+    ///     let (promise, future) = pool.promise();
+    ///     let _ = promise.set(42);
+    ///     future
+    /// }
+    ///
+    /// let pool = concurrent_futures::ThreadPoolExecutor::new(1)?;
+    /// assert_eq!(answered(&pool.handle()).result()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn promise<T: Send + 'static>(&self) -> (Promise<T>, Future<T>) {
+        crate::future::promise::<B::Platform, T>()
     }
 
     /// Takes no more calls. With `cancel_futures`, cancels those that have not started; without, they are run. With `wait`,

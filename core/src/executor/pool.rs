@@ -51,7 +51,7 @@ impl<B: Backend> Drop for Pool<B> {
 impl<B: Backend> fmt::Debug for Pool<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("stats", &self.stats())
+            .field("stats", &self.pool().stats())
             .finish()
     }
 }

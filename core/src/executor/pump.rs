@@ -112,7 +112,7 @@ impl<P: Platform, Q: TaskQueue> Deref for PumpExecutor<P, Q> {
 impl<P: Platform, Q: TaskQueue> fmt::Debug for PumpExecutor<P, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PumpExecutor")
-            .field("stats", &self.stats())
+            .field("stats", &self.pool.pool().stats())
             .finish()
     }
 }

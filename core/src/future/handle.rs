@@ -357,7 +357,8 @@ impl<T> Drop for Future<T> {
 
 impl<T> fmt::Debug for Future<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state() {
+        // Not a look that others could interrupt: this may be the message of a panic.
+        let state = match self.snapshot().lifecycle() {
             TaskState::Pending => "pending",
             TaskState::Running => "running",
             TaskState::Finished => "finished",

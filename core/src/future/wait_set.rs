@@ -385,7 +385,11 @@ impl<F: AsFuture> WaitSet<F> {
             runtime.point(Point::AboutToWait);
             if board.listen(runtime.unparker().into_waker(), false) {
                 if let Some((first, _)) = self.members.values().next() {
-                    runtime.observe(CallEvent::Awaited, first.raw().address());
+                    let event = match self.members.len() {
+                        1 => CallEvent::Awaited,
+                        _ => CallEvent::AwaitedAmong,
+                    };
+                    runtime.observe(event, first.raw().address());
                 }
                 runtime.park(deadline);
             }

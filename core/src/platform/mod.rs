@@ -138,8 +138,10 @@ pub enum CallEvent {
     Created,
     /// It was made: a promise.
     Promised,
-    /// The calling thread is about to park until it is over, or one of several that this is the first of.
+    /// The calling thread is about to park until it is over.
     Awaited,
+    /// The calling thread is about to park until one of several is over, of which it is the first.
+    AwaitedAmong,
     /// It is about to run here: closure and arguments were moved out.
     Started,
     /// Closure and arguments were dropped, or handed back, without running.

@@ -14,7 +14,8 @@ pub use policy::Policy;
 #[cfg(feature = "alloc")]
 pub use ring::{CapacityError, Ring};
 
-/// A bounded queue that any number of threads push to and pop from, first in, first out.
+/// A bounded queue that any number of threads push to and pop from, first in, first out. Its methods are called inside of a pool's locks
+/// too: they neither wait for anything, nor panic, nor come back to the pool.
 ///
 /// It also carries one flag, [`waiting`](Popped::waiting): producers that wait for room. The flag is part of what `push` and
 /// `pop` synchronise on: a `pop` that comes after [`set_waiting`](Self::set_waiting) reports it, and a `push` that comes after

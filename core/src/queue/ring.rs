@@ -79,8 +79,8 @@ impl<T> Ring<T> {
     pub fn new(capacity: usize) -> Result<Self, CapacityError> {
         let refused = CapacityError { capacity };
         let layout = Self::layout(capacity).ok_or(refused)?;
-        // A quarter of all positions at least, so that laps do not run into each other.
-        if capacity == 0 || capacity > usize::MAX / 8 {
+        // What fits into memory is a quarter of all positions at most, so that laps do not run into each other: a slot is a word.
+        if capacity == 0 {
             return Err(refused);
         }
         // SAFETY: the layout is not empty, as the capacity is not zero.

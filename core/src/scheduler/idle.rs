@@ -205,12 +205,10 @@ impl<P: Platform> Idle<P> {
         });
     }
 
-    /// No more calls are taken: wakes everybody. False if it was closed before.
-    pub(crate) fn close(&self) -> bool {
-        let first = self.sleepers.with(|_| {
-            let before = Census(self.census.fetch_or(CLOSED, Ordering::AcqRel));
-            !before.is_closed()
-        });
+    /// No more calls are taken: wakes everybody.
+    pub(crate) fn close(&self) {
+        self.sleepers
+            .with(|_| self.census.fetch_or(CLOSED, Ordering::AcqRel));
         P::point(Point::Closed);
         // SeqCst: as for `pushed`, with the closed bit for the push.
         fence(Ordering::SeqCst);
@@ -222,7 +220,6 @@ impl<P: Platform> Idle<P> {
         }) {
             unparker.unpark();
         }
-        first
     }
 }
 

@@ -252,11 +252,15 @@ impl<B: Backend> Core<B> {
         !self.queue.is_empty() || self.returned_len.load(Ordering::Relaxed) > 0
     }
 
+    /// Calls that wait to be taken, and what is left of those that were cancelled.
+    fn entries(&self) -> usize {
+        self.queue.len() + self.returned_len.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         let census = self.idle.census();
-        let entries = self.queue.len() + self.returned_len.load(Ordering::Relaxed);
         Stats {
-            queued: entries.saturating_sub(self.owner.husks()),
+            queued: self.entries().saturating_sub(self.owner.husks()),
             workers: census.total(),
             idle: census.searching() + census.sleeping(),
             max_workers: self.idle.max_workers(),

@@ -89,7 +89,7 @@ impl<B: Backend> Pool<B> {
     /// There are no workers: starts the first one, before anything depends on it.
     #[cold]
     fn start_first(&self) -> bool {
-        match self.idle.rouse(|| true) {
+        match self.idle.rouse(|| self.idle.census().total() == 0) {
             Rouse::Start => self.start_worker().is_ok(),
             Rouse::Sleeper(unparker) => {
                 unparker.unpark();

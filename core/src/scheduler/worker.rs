@@ -72,7 +72,7 @@ impl<B: Backend> Pool<B> {
         if !is_trivial {
             // It may take long: who submits meanwhile finds somebody else. This worker is good for one call.
             let initializing = self.initializing.fetch_add(1, Ordering::AcqRel) + 1;
-            if self.idle.found() && self.queue.len() > initializing {
+            if self.idle.found() && self.entries() > initializing {
                 self.rouse();
             }
         }

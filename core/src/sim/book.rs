@@ -81,6 +81,7 @@ impl Book {
         let number = call.number;
         let what = match event {
             CallEvent::Awaited => What::Awaits(number),
+            CallEvent::AwaitedAmong => What::AwaitsAmong(number),
             CallEvent::Started => {
                 call.stage = Stage::RunBy(fiber, who);
                 What::Runs(number)

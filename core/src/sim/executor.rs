@@ -109,6 +109,7 @@ impl SimExecutor {
     /// # Panics
     /// If that is none.
     #[must_use]
+    #[track_caller]
     pub fn new(max_workers: usize) -> Self {
         Self::with(SimConfig {
             max_workers,
@@ -123,6 +124,7 @@ impl<W: Initializer> SimExecutor<W> {
     /// # Panics
     /// If it may have no workers, or no call may wait, or there is no memory for as many as may.
     #[must_use]
+    #[track_caller]
     pub fn with(config: SimConfig<W>) -> Self {
         assert!(
             config.max_workers > 0,

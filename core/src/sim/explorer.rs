@@ -123,12 +123,13 @@ impl Shared {
         Failure(Box::new(Report {
             fault: Fault::Stuck(format!(
                 "nothing was heard for {time:?}: somebody blocks on what the simulator does not know (a mutex or a channel of the \
-                 standard library, a future of another platform), or computes{last}"
+                 standard library, a future of another platform), or computes{last}. Hold no lock of your own while you submit, wait, cancel, \
+                 or drop an executor; if it computes, allow it more by `stuck_after`"
             )),
             seed,
             runs,
             schedule: Schedule::new(self.live.taken(|taken| taken.clone())),
-            repeats: runs > 0,
+            repeats: (runs > 0).then_some(true),
             trace,
             shortened_from: None,
             without,
@@ -203,7 +204,7 @@ impl Explorer {
     fn failure(&self, fault: Fault, chooser: &Chooser, seed: Option<u64>) -> Failure {
         Failure(Box::new(Report {
             schedule: chooser.schedule(),
-            repeats: !self.rules.by_hand,
+            repeats: (!self.rules.by_hand).then_some(true),
             fault,
             seed,
             runs: self.runs,
@@ -213,7 +214,7 @@ impl Explorer {
         }))
     }
 
-    fn explored(&self, complete: bool) -> Explored {
+    fn explored(&self, complete: Option<bool>) -> Explored {
         Explored {
             runs: self.runs,
             distinct: self.traces.len(),
@@ -234,13 +235,13 @@ impl Explorer {
             Walk::Exhaustive { interruptions } => self.exhaust(body, *interruptions, max_runs),
             Walk::Replay(_) => {
                 self.replay(body, walk, 0)?;
-                Ok(self.explored(false))
+                Ok(self.explored(None))
             }
             Walk::Mixed | Walk::Random | Walk::Priorities { .. } => {
                 for seed in seeds {
                     self.search(walk.chooser(seed), body, Some(seed))?;
                 }
-                Ok(self.explored(false))
+                Ok(self.explored(None))
             }
         }
     }
@@ -250,7 +251,11 @@ impl Explorer {
         match walk {
             Walk::Replay(schedule) => {
                 self.rules.repeats = true;
-                self.check(Chooser::script(schedule), body, None)
+                let outcome = self.check(Chooser::script(schedule), body, None);
+                outcome.map_err(|mut failure| {
+                    failure.0.schedule = schedule.clone();
+                    failure
+                })
             }
             Walk::Exhaustive { .. } => {
                 self.check(Chooser::script(&Schedule::default()), body, None)
@@ -299,11 +304,11 @@ impl Explorer {
                         break;
                     }
                     (Some(_), Some(_)) => {}
-                    _ => return Ok(self.explored(true)),
+                    _ => return Ok(self.explored(Some(true))),
                 }
             }
             if self.runs >= max_runs {
-                return Ok(self.explored(false));
+                return Ok(self.explored(Some(false)));
             }
             script = taken;
         }
@@ -320,6 +325,12 @@ impl Explorer {
             best = shorter;
         }
         let now = best.0.trace.switches();
+        let again = self.run(Chooser::script(&best.0.schedule), body);
+        let repeats = again
+            .fault
+            .as_ref()
+            .is_some_and(|fault| fault.is_like(&best.0.fault));
+        best.0.repeats = Some(repeats);
         best.0.runs = runs;
         best.0.shortened_from = (now < first).then_some(first);
         best

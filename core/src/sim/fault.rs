@@ -119,8 +119,8 @@ pub(super) struct Report {
     pub(super) seed: Option<u64>,
     pub(super) runs: usize,
     pub(super) schedule: Schedule,
-    /// The schedule is all there is to it: it was not driven by hand.
-    pub(super) repeats: bool,
+    /// Whether the schedule leads to it again; none of a run by hand.
+    pub(super) repeats: Option<bool>,
     pub(super) trace: Trace,
     /// How many switches the run had that was found, if a shorter one replaced it.
     pub(super) shortened_from: Option<usize>,
@@ -174,12 +174,18 @@ impl fmt::Display for Failure {
             let now = report.trace.switches();
             write!(f, "; shortened from {switches} switches to {now}")?;
         }
-        if report.repeats {
+        if let Some(repeats) = report.repeats {
             let schedule = &report.schedule;
             write!(
                 f,
                 "\n  its schedule, for a replay with the same settings: \"{schedule}\""
             )?;
+            if !repeats {
+                write!(
+                    f,
+                    "\n  which did something else when it was tried: the body depends on more than its schedule"
+                )?;
+            }
         }
         writeln!(f)?;
         report.trace.show(f, LONGEST)

@@ -23,6 +23,7 @@ impl Hand {
         Self { stays: PhantomData }
     }
 
+    #[track_caller]
     fn index(&self, who: Who) -> usize {
         match inside(|world, _| world.find(who)).flatten() {
             Some(index) => index,

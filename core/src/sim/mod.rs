@@ -61,18 +61,25 @@
 //! let notes: Vec<_> = failure.trace().notes().collect();
 //! assert!(notes.contains(&"call 1 saw 0") && notes.contains(&"call 2 saw 0"), "{failure}");
 //!
-//! // The schedule of the report is the same run again, and what to keep as a regression test.
+//! // The schedule of the report is the same run again.
 //! let again = Simulation::new().walk(Walk::Replay(failure.schedule().clone())).explore(body).unwrap_err();
 //! assert_eq!(again.trace(), failure.trace());
 //! ```
 //!
-//! Between two of its own instructions code is not interrupted. Where your code shares something without the library's help, put a
-//! [`note`] or a [`yield_now`] there.
+//! Between two of its own instructions code is not interrupted. Where your code shares something without the library's help, mark the
+//! place: by [`Executor::step`](crate::executor::Executor::step) or [`Handle::step`](crate::executor::Handle::step), which do nothing
+//! elsewhere, so that they may stay in production code; in a test also by [`note`] or [`yield_now`]. A race between two accesses without
+//! such a place between them is not seen.
+//!
+//! A schedule belongs to just one body with just these settings: it is for a look at the failure now. What to keep as a test are the
+//! seeds, or the order [by hand](Simulation::by_hand).
 //!
 //! ## What is found
 //!
 //! A run must come to its end, and leave nothing behind: see [`Fault`]. A wait is a deadlock only if nobody can ever end it: virtual threads
 //! wait for each other in any order that threads could.
+//!
+//! A panic of a call, of a callback or of an error hook is an outcome and no fault, as on threads: assert in the body, or use [`fail`].
 //!
 //! ## Which schedules
 //!
@@ -90,12 +97,15 @@
 //!   looking at a future's state is.
 //! * Wake a virtual thread from a real one.
 //! * Depend on anything but its schedule: the time of day, random numbers without a fixed seed, the order of a hash map, a `static` that
-//!   the last run left changed. Thread-local values are shared by all virtual threads.
+//!   the last run left changed. Thread-local values are shared by all virtual threads, and by
+//!   all runs.
 //! * Rely on [`std::thread::panicking`], or on a mutex of the standard library not being poisoned, while a panic unwinds through something
 //!   that waits: the standard library counts panics by the real thread.
+//! * Take a step where the text of a panic is made.
 //! * Need more [stack](Simulation::stack_size) than it has.
 //!
-//! Panics of virtual threads are not printed but kept for the report: the first simulation of a process chains a panic hook for that.
+//! Panics of virtual threads are not printed but kept for the report: the first simulation of a process chains a panic hook for that,
+//! which is to stay.
 //! What did not end in a failed run stays in memory. What was carried out of a run does no harm, but nobody can wait for it there.
 
 mod book;
@@ -120,7 +130,7 @@ pub use hand::Hand;
 pub use platform::{SimClock, SimLock, SimParker, SimPlatform};
 pub use schedule::{Schedule, ScheduleError};
 pub use simulation::Simulation;
-pub use thread::{JoinHandle, block_on, note, now, promise, sleep, spawn, yield_now};
+pub use thread::{JoinHandle, block_on, fail, note, now, promise, sleep, spawn, yield_now};
 pub use trace::{Event, Trace, What, Who};
 pub use walk::{Explored, Walk};
 pub use world::Stands;

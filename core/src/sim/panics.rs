@@ -8,7 +8,7 @@ use alloc::{
 use core::any::Any;
 use std::{panic, sync::Once};
 
-use super::{fault::Caught, world};
+use super::{fault::Caught, trace::What, world};
 
 fn or_no_text(message: Option<&str>) -> String {
     message.unwrap_or("something that is not text").to_owned()
@@ -31,15 +31,18 @@ pub(super) fn keep() {
     });
 }
 
-/// What was caught on the current virtual thread, with this payload.
+/// What was caught on the current virtual thread, with this payload; and notes it, if the hook did not.
 pub(super) fn take(payload: &(dyn Any + Send)) -> Caught {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let message = or_no_text(text);
     // One that was caught by the user's own code, and not this one, may be what was noted last.
     let noted = world::take_panic().filter(|noted| noted.message == message);
-    noted.unwrap_or(Caught {
-        message,
-        place: None,
+    noted.unwrap_or_else(|| {
+        world::inside(|world, _| world.record(What::Panics(message.clone())));
+        Caught {
+            message,
+            place: None,
+        }
     })
 }

@@ -124,7 +124,6 @@ unsafe impl Platform for SimPlatform {
     fn catch<R>(code: impl FnOnce() -> R) -> Result<R, PanicPayload> {
         catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
             let caught = panics::take(&*payload);
-            inside(|world, _| world.record(What::Panics(caught.message)));
             PanicPayload::new(payload, caught.place)
         })
     }

@@ -54,7 +54,7 @@ impl fmt::Display for ScheduleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is not part of a schedule: two numbers with a colon between them, as a report prints them",
+            "`{}` is not part of a schedule: two numbers with a colon between them, the second below 65,536, as a report prints them",
             self.word
         )
     }

@@ -25,11 +25,14 @@ use crate::sync::Essential;
 pub struct Simulation {
     walk: Walk,
     seeds: Range<u64>,
-    max_runs: usize,
+    max_runs: Option<usize>,
     rules: Rules,
     stuck_after: Duration,
     without: Option<Essential>,
 }
+
+/// Runs of an exhaustive search that has not come to its end.
+const ENOUGH: usize = 1_000_000;
 
 impl Default for Simulation {
     fn default() -> Self {
@@ -43,14 +46,14 @@ impl Simulation {
         Self {
             walk: Walk::Mixed,
             seeds: 0..1_000,
-            max_runs: 10_000_000,
+            max_runs: None,
             rules: Rules {
                 timeouts_race: false,
                 spurious: 0,
                 refusals: 0,
                 max_steps: 200_000,
                 patience: 20_000,
-                stack_size: 1 << 20,
+                stack_size: 2 << 20,
                 by_hand: false,
                 repeats: false,
             },
@@ -69,9 +72,13 @@ impl Simulation {
         Self { seeds, ..self }
     }
 
-    /// How many runs an exhaustive search may take; ten million if nothing is said.
+    /// After how many runs an exhaustive search is enough, even if it did not come to its end. If nothing is said, it has to come to its
+    /// end within a million. Each further interruption takes some ten to forty times as many.
     pub fn max_runs(self, max_runs: usize) -> Self {
-        Self { max_runs, ..self }
+        Self {
+            max_runs: Some(max_runs),
+            ..self
+        }
     }
 
     /// Lets deadlines pass also while others can go on, as if everybody were slow. Else time passes only when nobody can go on, so that a
@@ -101,7 +108,7 @@ impl Simulation {
 
     /// For how many steps a call may wait to be started, or somebody for room in a queue, before that counts as
     /// [`Starved`](super::Fault::Starved), while others go on; 20,000 if nothing is said. A lost wake-up, or a circle of waits, is
-    /// reported after as many.
+    /// reported after as many. Whoever can go on does so after a quarter of them at the latest, whatever the walk.
     pub fn patience(mut self, steps: usize) -> Self {
         self.rules.patience = steps;
         self
@@ -116,10 +123,12 @@ impl Simulation {
         }
     }
 
-    /// How much stack a virtual thread has, in bytes; a mebibyte if nothing is said, touched only as it is used. One that needs more
-    /// ends the program.
+    /// How much stack a virtual thread has, in bytes, at least 64 KiB; two mebibytes if nothing is said, touched only as they are used.
+    ///
+    /// One that needs more ends the program, with a segmentation fault and no message.
     pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.rules.stack_size = bytes;
+        const LEAST: usize = 64 << 10;
+        self.rules.stack_size = bytes.max(LEAST);
         self
     }
 
@@ -153,10 +162,15 @@ impl Simulation {
     /// ```
     ///
     /// # Panics
-    /// With the report of the first run that went wrong, if there is one: see [`Failure`].
+    /// With the report of the first run that went wrong, if there is one: see [`Failure`]. Or if there was no run, or an exhaustive search
+    /// did not come to its end, and nothing was said of how many runs are enough.
     #[track_caller]
     pub fn check(&self, body: impl Fn() + Send + Sync + 'static) -> Explored {
         match self.explore(body) {
+            Ok(explored) if explored.runs() == 0 => panic!("there was no run: there are no seeds"),
+            Ok(explored) if explored.is_cut_short() && self.max_runs.is_none() => panic!(
+                "the search did not come to its end: {explored}; allow fewer interruptions, or more by `max_runs`"
+            ),
             Ok(explored) => explored,
             Err(failure) => panic!("{failure}"),
         }
@@ -168,7 +182,8 @@ impl Simulation {
     /// The first run that went wrong.
     pub fn explore(&self, body: impl Fn() + Send + Sync + 'static) -> Result<Explored, Failure> {
         let body: Body = Arc::new(body);
-        let (walk, seeds, max_runs) = (self.walk.clone(), self.seeds.clone(), self.max_runs);
+        let (walk, seeds) = (self.walk.clone(), self.seeds.clone());
+        let max_runs = self.max_runs.unwrap_or(ENOUGH);
         self.watched(move |explorer| explorer.explore(&body, &walk, seeds, max_runs))
     }
 

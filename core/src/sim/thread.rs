@@ -1,16 +1,18 @@
 //! Virtual threads of the user's own, and what a run's code asks of the simulator.
 
-use alloc::{boxed::Box, string::ToString};
+use alloc::{boxed::Box, string::ToString, sync::Arc, task::Wake};
 use core::{
     fmt,
-    task::{Context, Poll},
+    panic::Location,
+    sync::atomic::{AtomicBool, Ordering},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{
     chooser::Stance,
-    fault::Fault,
+    fault::{Caught, Fault},
     panics,
     platform::SimPlatform,
     trace::{What, Who},
@@ -25,7 +27,6 @@ pub(super) fn life(code: impl FnOnce() + 'static) -> Life {
             let caught = panics::take(&*payload);
             inside(|world, me| {
                 let who = world.who(me);
-                world.record(What::Panics(caught.message.clone()));
                 world.blame(Fault::panicked(who, &caught, ""));
             });
             // Dropping it is the user's code too.
@@ -129,13 +130,37 @@ pub fn promise<T: Send + 'static>() -> (Promise<T>, Future<T>) {
 /// Outside of a simulation.
 #[track_caller]
 pub fn block_on<T>(task: impl core::future::Future<Output = T>) -> T {
-    let waker = expect_inside(inside(|world, me| world.waker(me)));
+    // The thread's own token would be taken by whatever waits inside of the task.
+    let woken = Arc::new(Woken {
+        flag: AtomicBool::new(false),
+        thread: expect_inside(inside(|world, me| world.waker(me))),
+    });
+    let waker = Waker::from(Arc::clone(&woken));
     let mut task = core::pin::pin!(task);
     loop {
         if let Poll::Ready(value) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
             return value;
         }
-        world::park(None);
+        while !woken.flag.swap(false, Ordering::Relaxed) {
+            world::park_otherwise(None);
+        }
+    }
+}
+
+/// Wakes a task that a virtual thread runs. Relaxed, because all of them are on one real thread.
+struct Woken {
+    flag: AtomicBool,
+    thread: Waker,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.flag.store(true, Ordering::Relaxed);
+        self.thread.wake_by_ref();
     }
 }
 
@@ -147,7 +172,7 @@ pub fn block_on<T>(task: impl core::future::Future<Output = T>) -> T {
 pub fn sleep(time: Duration) {
     let until = expect_inside(inside(|world, _| world.now())).saturating_add(time);
     while now() < until {
-        world::park(Some(until));
+        world::park_otherwise(Some(until));
     }
 }
 
@@ -170,6 +195,38 @@ pub fn now() -> Duration {
 pub fn yield_now() {
     expect_inside(inside(|_, _| ()));
     world::look();
+}
+
+/// Says that the run went wrong: for callbacks and error hooks, whose panics are caught. The run ends with this turn.
+///
+/// ```
+/// use concurrent_futures::sim::{self, Fault, SimExecutor, Simulation};
+///
+/// let failure = Simulation::new().explore(|| {
+///     let pool = SimExecutor::new(1);
+///     let call = pool.spawn(|| 1).unwrap();
+///     call.add_done_callback(|done| {
+///         if done.outcome().ok() != Some(&2) {
+///             sim::fail("one is not two");
+///         }
+///     });
+///     call.result().unwrap();
+/// });
+/// assert!(matches!(failure.unwrap_err().fault(), Fault::Panicked(text) if text.contains("one is not two")));
+/// ```
+///
+/// # Panics
+/// Outside of a simulation.
+#[track_caller]
+pub fn fail(what: impl fmt::Display) {
+    let caught = Caught {
+        message: what.to_string(),
+        place: Some(Location::caller().to_string()),
+    };
+    expect_inside(inside(|world, me| {
+        world.record(What::Panics(caught.message.clone()));
+        world.blame(Fault::panicked(world.who(me), &caught, ""));
+    }));
 }
 
 /// Writes a line into the trace; it may be somebody else's turn after it.

@@ -59,8 +59,10 @@ pub enum What {
     Advances(Duration),
     /// Made a call.
     Makes(usize),
-    /// Is about to park for a call, or for several that this is the first of.
+    /// Is about to park until a call is over.
     Awaits(usize),
+    /// Is about to park until one of several calls is over, of which this is the first.
+    AwaitsAmong(usize),
     /// Is about to run a call.
     Runs(usize),
     /// Dropped what a call would have run.
@@ -94,6 +96,7 @@ impl fmt::Display for What {
             Self::Advances(time) => write!(f, "advances to {time:?}"),
             Self::Makes(call) => write!(f, "makes call {call}"),
             Self::Awaits(call) => write!(f, "waits for call {call}"),
+            Self::AwaitsAmong(call) => write!(f, "waits for call {call} or others"),
             Self::Runs(call) => write!(f, "runs call {call}"),
             Self::Drops(call) => write!(f, "drops what call {call} would run"),
             Self::Finishes(call) => write!(f, "has the outcome of call {call}"),

@@ -19,13 +19,15 @@ pub enum Walk {
         /// How many orderings of two steps a bug may need.
         depth: usize,
     },
-    /// Every schedule in which somebody who can go on is interrupted at most so many times, whatever the seeds. (Musuvathi, Qadeer:
+    /// Every schedule in which somebody who can go on is interrupted at most so many times, whatever the seeds. (To look again before
+    /// anybody else did anything counts too, and time that passes early.) (Musuvathi, Qadeer:
     /// Iterative context bounding for systematic testing of multithreaded programs, PLDI 2007.) For small cases.
     Exhaustive {
         /// How often in one run.
         interruptions: usize,
     },
-    /// One schedule that a report gave.
+    /// One schedule that a report gave. It belongs to just this body with just these settings: it is for a look at the failure. What to
+    /// keep as a test are the seeds, or the order [by hand](super::Simulation::by_hand).
     Replay(Schedule),
 }
 
@@ -36,7 +38,8 @@ pub struct Explored {
     pub(super) distinct: usize,
     pub(super) steps: usize,
     pub(super) longest: usize,
-    pub(super) complete: bool,
+    /// Whether an exhaustive search came to its end, if it was one.
+    pub(super) complete: Option<bool>,
 }
 
 impl Explored {
@@ -67,7 +70,12 @@ impl Explored {
     /// Whether an exhaustive search came to its end: there is no other schedule within its bound.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.complete
+        self.complete == Some(true)
+    }
+
+    /// An exhaustive search that did not.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.complete == Some(false)
     }
 }
 
@@ -78,10 +86,11 @@ impl fmt::Display for Explored {
             "{} runs, {} of them distinct, {} steps, at most {} in one",
             self.runs, self.distinct, self.steps, self.longest
         )?;
-        if self.complete {
-            f.write_str("; there are no others within the bound")?;
-        }
-        Ok(())
+        f.write_str(match self.complete {
+            Some(true) => "; there are no others within the bound",
+            Some(false) => "; there are others within the bound",
+            None => "",
+        })
     }
 }
 

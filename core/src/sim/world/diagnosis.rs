@@ -32,10 +32,14 @@ impl World {
             thread.state == State::Parked(None) && thread.since < since
         };
         let parked: Vec<usize> = (0..self.threads.len()).filter(long).collect();
-        if let Some(lost) = parked
-            .iter()
-            .find(|index| self.is_lost(&self.threads[**index]))
-        {
+        let waiting = self.book.waiting_since_before(since);
+        // There may be a call, or room, at this very moment; a call that has waited for as long is another matter.
+        let lost = |index: &&usize| {
+            let thread = &self.threads[**index];
+            let is_long = thread.awaits.is_some() || (thread.is_idle() && waiting.is_some());
+            is_long && self.is_lost(thread)
+        };
+        if let Some(lost) = parked.iter().find(lost) {
             return Some(Fault::LostWakeUp(format!(
                 "what it waits for was there for {patience} steps of others: {}",
                 self.reason(*lost)
@@ -51,7 +55,7 @@ impl World {
                 self.reason(*blocked)
             )));
         }
-        let call = self.book.waiting_since_before(since)?;
+        let call = waiting?;
         Some(Fault::Starved(format!(
             "nobody has started call {call} for {patience} steps of others: {}",
             self.reasons()
@@ -65,7 +69,7 @@ impl World {
                 .executor
                 .is_some_and(|executor| self.book.queued(executor) > 0);
         }
-        if let Some(address) = thread.awaits {
+        if let Some(address) = thread.awaits.filter(|_| !thread.among) {
             let standing = self.book.standing(address);
             // Whoever ended it may be waiting in one of its callbacks.
             let told = standing.by.is_none_or(|by| {
@@ -73,7 +77,9 @@ impl World {
             });
             return standing.is_over && told;
         }
-        thread.at == Some(Point::ListedBlocked) && self.book.has_room_everywhere()
+        thread.awaits.is_none()
+            && thread.at == Some(Point::ListedBlocked)
+            && self.book.has_room_everywhere()
     }
 
     /// Why `index`, and those that it waits for, wait for each other in a circle, if they do.
@@ -81,7 +87,7 @@ impl World {
         let mut way = alloc::vec![index];
         loop {
             let thread = &self.threads[*way.last()?];
-            let waits = thread.state == State::Parked(None);
+            let waits = thread.state == State::Parked(None) && !thread.among;
             let standing = self.book.standing(thread.awaits.filter(|_| waits)?);
             let next = standing.by.filter(|_| !standing.is_over)?;
             if let Some(start) = way.iter().position(|&one| one == next) {
@@ -100,7 +106,10 @@ impl World {
             return format!("{who} goes on");
         }
         let waits = match (thread.awaits, thread.at) {
-            (Some(address), _) => format!("waits for {}", self.book.standing(address).text),
+            (Some(address), _) => {
+                let others = if thread.among { " or others" } else { "" };
+                format!("waits for {}{others}", self.book.standing(address).text)
+            }
             _ if thread.is_idle() => "sleeps, as there is nothing to do".into(),
             (None, Some(Point::ListedBlocked)) => "waits for room in a full queue".into(),
             (None, Some(Point::Closed)) => "waits for workers to end".into(),

@@ -91,6 +91,7 @@ impl World {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(who);
         let thread = &mut self.threads[index];
+        thread.unwinds = false;
         if let Some(fiber) = thread.fiber.take() {
             return Some((index, fiber));
         }

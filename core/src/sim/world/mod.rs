@@ -148,6 +148,7 @@ pub(super) fn note_panic(caught: Caught) -> bool {
         let mut world = world.try_borrow_mut().ok()?;
         let world = world.as_mut()?;
         let me = world.current?;
+        world.record(What::Panics(caught.message.clone()));
         world.threads[me].panic = Some(caught);
         Some(())
     });
@@ -167,6 +168,12 @@ pub(super) fn turn() {
 /// By hand: the body lets `index` go on, up to its next step.
 pub(super) fn hand_over(index: usize) {
     suspend(inside(|world, _| world.hand_over(index)).flatten());
+}
+
+/// The current one parks for what is none of the scheduler's business.
+pub(super) fn park_otherwise(deadline: Option<Duration>) {
+    inside(|world, me| world.threads[me].at = None);
+    park(deadline);
 }
 
 /// The current one parks, until it is woken, or until `deadline`. Nothing outside of a run.
@@ -280,7 +287,10 @@ impl World {
     pub(super) fn observe(&mut self, event: CallEvent, address: usize) {
         let Some(me) = self.current else { return };
         match event {
-            CallEvent::Awaited => self.threads[me].awaits = Some(address),
+            CallEvent::Awaited | CallEvent::AwaitedAmong => {
+                self.threads[me].awaits = Some(address);
+                self.threads[me].among = event == CallEvent::AwaitedAmong;
+            }
             // What it did before says nothing of what it will wait for.
             CallEvent::Started => self.threads[me].at = None,
             _ => {}

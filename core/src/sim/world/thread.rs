@@ -59,8 +59,12 @@ pub(super) struct Thread {
     pub(super) life: Option<Life>,
     pub(super) fiber: Option<Fiber>,
     pub(super) suspender: Option<Suspender>,
-    /// Its last panic that was not caught by a platform.
+    /// What it panics with.
     pub(super) panic: Option<Caught>,
+    /// It was suspended while it was unwinding, as far as one can tell.
+    pub(super) unwinds: bool,
+    /// It waits for one of several.
+    pub(super) among: bool,
     /// Who is to be woken when it ends.
     pub(super) joiners: Vec<usize>,
 }
@@ -89,6 +93,8 @@ impl Thread {
             fiber: None,
             suspender: None,
             panic: None,
+            unwinds: false,
+            among: false,
             joiners: Vec::new(),
         }
     }

@@ -20,15 +20,25 @@ impl World {
         self.steps += 1;
         self.live.beats.fetch_add(1, Ordering::Relaxed);
         self.lose_patience();
+        if self.locks > 0 {
+            // Not even if something is wrong: the lock is the whole process's.
+            return None;
+        }
+        let panicking = std::thread::panicking();
+        if !panicking {
+            // What it panicked with was caught by the user's own code.
+            self.threads[me].panic = None;
+        }
         if self.fault.is_none() {
-            // While it unwinds others would seem to: the standard library counts panics by the real thread.
-            let unwinds = self.threads[me].panic.is_some() && std::thread::panicking();
-            if self.locks > 0 || (unwinds && stance == Stance::GoesOn) {
+            // The standard library counts panics by the real thread: while one unwinds, others would seem to.
+            let unwinds = panicking && !self.threads.iter().any(|thread| thread.unwinds);
+            if unwinds && stance == Stance::GoesOn {
                 return None;
             }
             match self.pick(me, stance) {
                 Some(next) if next == me => return None,
                 Some(next) => {
+                    self.threads[me].unwinds = unwinds;
                     self.next = Some(next);
                     self.turns += 1;
                 }
