@@ -60,7 +60,8 @@ fn a_fault_that_is_found_inside_of_a_lock_leaves_it_open() {
 fn a_wait_for_any_of_several_is_no_circle_while_one_of_them_goes_on() {
     few().seeds(0..4).patience(500).check(|| {
         let pool = SimExecutor::new(3);
-        let (give, take) = sim::promise::<Future<u8>>();
+        let (give, take) = sim::promise::<Future<()>>();
+        let (tell, told) = sim::promise::<usize>();
         let handle = pool.handle();
         let first = pool.spawn(move || {
             let round = handle.spawn(move || drop(take.result().unwrap().result()));
@@ -72,9 +73,10 @@ fn a_wait_for_any_of_several_is_no_circle_while_one_of_them_goes_on() {
             // The first of them waits for this very call, the other one does not.
             let mut either = WaitSet::from_iter([round, long]);
             either.next();
-            1
+            tell.set(either.len()).unwrap();
         });
         give.set(first.unwrap()).unwrap();
+        assert_eq!(told.result().unwrap(), 1, "one of the two was done");
     });
 }
 
