@@ -88,8 +88,8 @@ pub trait Executor {
         input: I,
     ) -> Result<impl Iterator<Item = Result<R, MapError>>, SubmitError<()>>;
 
-    /// A place at which others may come between, in a test on the [simulator](crate#features): to be put between two accesses to
-    /// something that callers and calls share without this library's help. It does nothing elsewhere.
+    /// A place at which others may come between, in a test on the simulator: to be put between two accesses to something that callers
+    /// and calls share without this library's help. It does nothing elsewhere.
     fn step(&self) {}
 
     /// Takes no more calls. With `cancel_futures`, cancels those that have not started; with `wait`, returns when all is over.
