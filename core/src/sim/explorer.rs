@@ -11,7 +11,7 @@ use std::{
     hash::DefaultHasher,
     panic::resume_unwind,
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         mpsc::{self, RecvTimeoutError},
     },
     thread,
@@ -22,7 +22,7 @@ use corosensei::stack::DefaultStack;
 use super::{
     chooser::Chooser,
     fault::{Failure, Fault, Report},
-    panics,
+    lock, panics,
     schedule::Schedule,
     thread::life,
     trace::Trace,
@@ -108,7 +108,7 @@ pub(super) fn watched<R: Send + 'static>(
 
 impl Shared {
     fn stuck(&self, without: Option<Essential>, time: Duration) -> Failure {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lock(&self.found);
         if let Some(found) = found.clone() {
             // What it got stuck in was only an attempt to shorten this.
             return found;
@@ -119,7 +119,7 @@ impl Shared {
             let last = last.map_or_else(String::new, |last| format!(", after: {}", last.what));
             format!("; it is the turn of {who}{last}")
         });
-        let (seed, runs) = *self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let (seed, runs) = *lock(&self.run);
         Failure(Box::new(Report {
             fault: Fault::Stuck(format!(
                 "nothing was heard for {time:?}: somebody blocks on what the simulator does not know (a mutex or a channel of the \
@@ -175,11 +175,7 @@ impl Explorer {
         seed: Option<u64>,
     ) -> Result<Outcome, Failure> {
         let number = (seed, self.runs + 1);
-        *self
-            .shared
-            .run
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = number;
+        *lock(&self.shared.run) = number;
         let mut outcome = self.run(chooser, body);
         if let Some(fault) = outcome.fault.take() {
             return Err(self.failure(fault, &outcome.chooser, seed));
@@ -338,11 +334,7 @@ impl Explorer {
 
     /// A shorter failure like `best`, if one is found by undoing some of its choices.
     fn shortened(&mut self, best: &Failure, body: &Body, attempts: &mut usize) -> Option<Failure> {
-        *self
-            .shared
-            .found
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(best.clone());
+        *lock(&self.shared.found) = Some(best.clone());
         let length = best.0.schedule.0.len();
         let chunks = core::iter::successors(Some(length), |chunk| Some(chunk / 2));
         for chunk in chunks.take_while(|chunk| *chunk > 0) {

@@ -134,3 +134,10 @@ pub use thread::{JoinHandle, block_on, fail, note, now, promise, sleep, spawn, y
 pub use trace::{Event, Trace, What, Who};
 pub use walk::{Explored, Walk};
 pub use world::Stands;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks what is whole at every moment, also after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -7,6 +7,7 @@ use super::{
     explorer::{self, Body, Explorer},
     fault::Failure,
     hand::Hand,
+    lock,
     trace::Trace,
     walk::{Explored, Walk},
     world::Rules,
@@ -240,14 +241,9 @@ impl Simulation {
             let place = Arc::clone(&result);
             explorer.by_hand(move || {
                 let value = body(&mut Hand::new());
-                *place
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
+                *lock(&place) = Some(value);
             })?;
-            let value = result
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .take();
+            let value = lock(&result).take();
             Ok(value)
         });
         match outcome {

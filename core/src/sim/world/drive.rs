@@ -5,8 +5,6 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
-use std::sync::PoisonError;
-
 use corosensei::stack::DefaultStack;
 
 use super::{Kind, Life, Live, MAIN, Rules, State, WORLD, World, with};
@@ -15,6 +13,7 @@ use crate::sim::{
     chooser::{Chooser, Stance},
     fault::Fault,
     fiber::Fiber,
+    lock,
     trace::What,
 };
 
@@ -85,11 +84,7 @@ impl World {
         let index = self.next.take()?;
         self.current = Some(index);
         let who = self.threads[index].who;
-        *self
-            .live
-            .current
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(who);
+        *lock(&self.live.current) = Some(who);
         let thread = &mut self.threads[index];
         thread.unwinds = false;
         if let Some(fiber) = thread.fiber.take() {

@@ -2,9 +2,12 @@
 
 use alloc::vec::Vec;
 use core::sync::atomic::AtomicUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
-use crate::sim::trace::{Event, Who};
+use crate::sim::{
+    lock,
+    trace::{Event, Who},
+};
 
 /// How far a run is.
 #[derive(Default)]
@@ -20,16 +23,16 @@ pub(in crate::sim) struct Live {
 impl Live {
     /// What happened so far.
     pub(in crate::sim) fn trace<R>(&self, look: impl FnOnce(&mut Vec<Event>) -> R) -> R {
-        look(&mut self.trace.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut lock(&self.trace))
     }
 
     /// Whose turn it is.
     pub(in crate::sim) fn who(&self) -> Option<Who> {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.current)
     }
 
     /// What was chosen so far.
     pub(in crate::sim) fn taken<R>(&self, look: impl FnOnce(&mut Vec<u16>) -> R) -> R {
-        look(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut lock(&self.taken))
     }
 }
