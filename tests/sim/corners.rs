@@ -18,7 +18,7 @@ use crate::help::{List, SECOND, block_on, failure, few};
 
 /// What a run by hand panicked with.
 fn by_hand_fails(body: impl FnOnce(&mut Hand) + Send + 'static) -> String {
-    let simulation = Simulation::new().stuck_after(Duration::from_millis(300));
+    let simulation = Simulation::new().stuck_after(Duration::from_secs(5));
     let outcome = catch_unwind(AssertUnwindSafe(|| simulation.by_hand(body)));
     let payload = outcome.expect_err("it should have failed");
     *payload.downcast::<String>().expect("a report is text")
@@ -142,7 +142,7 @@ fn a_panic_that_drops_something_that_polls_is_told() {
             while !self.0.done() {}
         }
     }
-    let found = failure(few().stuck_after(Duration::from_millis(300)), || {
+    let found = failure(few().stuck_after(Duration::from_secs(5)), || {
         let pool = SimExecutor::new(1);
         let _waits = Waits(pool.spawn(|| sim::note("a step")).unwrap());
         panic!("the panic of the body");
