@@ -45,8 +45,7 @@ fn a_fault_that_is_found_inside_of_a_lock_leaves_it_open() {
             while set.try_next().is_some() {}
         }
     }
-    let simulation = Simulation::new()
-        .seeds(0..1)
+    let simulation = Simulation::new().seeds(0..1);
     for most in 1_000..1_040 {
         let found = failure(simulation.clone().max_steps(most), body);
         assert!(matches!(found.fault(), Fault::Endless(_)), "{found}");
