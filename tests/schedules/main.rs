@@ -1,4 +1,4 @@
-//! Explores the schedules of whole programs on the simulator: twelve thousand seeds of each scenario, which must hold; the same seeds
+//! Explores the schedules of whole programs on the simulator: ten thousand seeds of each scenario, which must hold; the same seeds
 //! with an essential step of the scheduler switched off, which must be found; and every schedule of a small case.
 //!
 //! `schedules` does all of it, `schedules SCENARIO SCHEDULE` replays what a report printed. SCHEDULES_LONG=1 allows one interruption
@@ -15,7 +15,7 @@ use concurrent_futures::{
 
 use scenarios::{SCENARIOS, Scenario};
 
-const SEEDS: u64 = 12_000;
+const SEEDS: u64 = 10_000;
 /// How many of them have to be different from all others.
 const DISTINCT: usize = 9_000;
 

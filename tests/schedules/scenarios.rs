@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use concurrent_futures::{
-    CancelledBy, Policy, ReturnWhen, SubmitError, TaskError, TaskState, WaitSet,
+    Backend, CancelledBy, Handle, Policy, ReturnWhen, SubmitError, TaskError, TaskState, WaitSet,
     sim::{self, JoinHandle, SimConfig, SimExecutor, Simulation},
     wait,
 };
@@ -66,27 +66,9 @@ fn clients() {
         .spawn(move || open.set(()).is_ok())
         .expect("the pool is open");
 
-    let other = sim::spawn({
+    let others = [0; 3].map(|_| {
         let handle = pool.handle();
-        move || {
-            let (a, b) = match (handle.spawn(|| 1), handle.spawn(|| 2)) {
-                (Ok(a), Ok(b)) => (a, b),
-                _ => return,
-            };
-            a.add_done_callback(|done| assert!(done.state() != TaskState::Pending));
-            let cancelled = b.cancel();
-            let mut set = WaitSet::from_iter([a, b]);
-            let mut ended = 0;
-            while let Some(future) = set.next() {
-                ended += 1;
-                match future.result() {
-                    Ok(value) => assert!(value == 1 || (value == 2 && !cancelled)),
-                    Err(TaskError::Cancelled(CancelledBy::Caller)) => assert!(cancelled),
-                    Err(other) => panic!("{other}"),
-                }
-            }
-            assert_eq!(ended, 2);
-        }
+        sim::spawn(move || cancels_one_of_two(&handle))
     });
     assert!(opens.result().expect("it runs"));
     assert!(waits.result().expect("it runs"));
@@ -105,7 +87,31 @@ fn clients() {
     assert!(!split.done.is_empty());
     pool.shutdown(true, false).expect("this is no worker");
     assert_eq!(calls.map(|call| call.result().expect("it ran")), [21, 21]);
-    other.join();
+    join(others);
+}
+
+/// Two calls, one of which is cancelled if it can be, collected by a set; or fewer, if the pool is closed by then.
+fn cancels_one_of_two<B: Backend>(handle: &Handle<B>) {
+    let (Ok(a), Ok(b)) = (handle.spawn(|| 1), handle.spawn(|| 2)) else {
+        return;
+    };
+    a.add_done_callback(|done| {
+        if done.state() != TaskState::Finished {
+            sim::fail("a callback came before the end of its call");
+        }
+    });
+    let cancelled = b.cancel();
+    let mut set = WaitSet::from_iter([a, b]);
+    let mut ended = 0;
+    while let Some(future) = set.next() {
+        ended += 1;
+        match future.result() {
+            Ok(value) => assert!(value == 1 || (value == 2 && !cancelled)),
+            Err(TaskError::Cancelled(CancelledBy::Caller)) => assert!(cancelled),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(ended, 2);
 }
 
 /// Two callers of a pool of one worker, which the platform refuses up to twice: both get an answer.
@@ -124,7 +130,7 @@ fn refused_starts() {
         }
     }
     let pool = Arc::new(SimExecutor::new(1));
-    let others = [2, 3].map(|n| {
+    let others = [2, 3, 4, 5].map(|n| {
         let pool = Arc::clone(&pool);
         sim::spawn(move || submit(&pool, n))
     });
@@ -136,7 +142,7 @@ fn refused_starts() {
 fn impatient_producers() {
     const A_WHILE: Duration = Duration::from_millis(1);
     let pool = Arc::new(executor(1, 1, Policy::BlockTimeout(A_WHILE)));
-    let others = [1, 2, 3].map(|n| {
+    let others = [1, 2, 3, 4].map(|n| {
         let pool = Arc::clone(&pool);
         sim::spawn(move || match pool.spawn(move || n) {
             Ok(future) => assert_eq!(future.result().expect("it runs"), n),

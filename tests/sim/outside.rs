@@ -87,7 +87,10 @@ fn a_finished_future_that_is_carried_out_has_its_outcome() {
     assert!(matches!(found.fault(), Fault::Leaked(_)), "{found}");
     for call in kept.take() {
         assert!(call.done() && !call.cancel());
-        call.add_done_callback(|done| assert_eq!(*done.outcome().unwrap(), 1));
+        let seen = List::new();
+        let place = seen.clone();
+        call.add_done_callback(move |done| place.push(*done.outcome().unwrap()));
+        assert_eq!(seen.take(), [1]);
         assert_eq!(call.result().unwrap(), 1);
     }
 }
