@@ -25,6 +25,7 @@ unsafe impl<L: 'static> Backend for Threads<L> {
     type Queue = Ring<Task>;
     type Spawner = ThreadSpawner;
     type Initializer = WorkerInit<L>;
+    type Cargo = ();
 }
 
 type Init<L> = dyn Fn() -> Result<L, String> + Send + Sync;

@@ -187,6 +187,7 @@ unsafe impl<Q: TaskQueue, I: Initializer> Backend for Mock<Q, I> {
     type Queue = Q;
     type Spawner = MockSpawner;
     type Initializer = I;
+    type Cargo = ();
 }
 
 /// How many calls may wait in a [`Small`] queue.

@@ -91,7 +91,7 @@ fn clients() {
 }
 
 /// Two calls, one of which is cancelled if it can be, collected by a set; or fewer, if the pool is closed by then.
-fn cancels_one_of_two<B: Backend>(handle: &Handle<B>) {
+fn cancels_one_of_two<B: Backend<Cargo = ()>>(handle: &Handle<B>) {
     let (Ok(a), Ok(b)) = (handle.spawn(|| 1), handle.spawn(|| 2)) else {
         return;
     };

@@ -1,6 +1,9 @@
 //! The kinds of call: how each runs, and how it comes back if it is refused.
 
-use crate::task::{Call, Local};
+use crate::{
+    future::TaskError,
+    task::{Call, Local},
+};
 
 /// A call as it was given to `submit` or `spawn`.
 pub(super) trait Given: Call {
@@ -43,8 +46,8 @@ impl<R, F: FnOnce() -> R, J: Judge<R>> Call for Closure<F, J> {
     type Output = R;
 
     #[inline]
-    fn call(self, _: Local) -> R {
-        (self.0)()
+    fn call(self, _: Local) -> Result<R, TaskError> {
+        Ok((self.0)())
     }
 
     #[inline]
@@ -72,8 +75,8 @@ impl<A, R, F: FnOnce(A) -> R, J: Judge<R>> Call for Applied<F, A, J> {
     type Output = R;
 
     #[inline]
-    fn call(self, _: Local) -> R {
-        (self.0)(self.1)
+    fn call(self, _: Local) -> Result<R, TaskError> {
+        Ok((self.0)(self.1))
     }
 
     #[inline]
@@ -97,11 +100,11 @@ impl<L: 'static, R, F: FnOnce(&L) -> R> Call for WithLocal<F, L> {
     type Output = R;
 
     #[inline]
-    fn call(self, local: Local) -> R {
+    fn call(self, local: Local) -> Result<R, TaskError> {
         // SAFETY: a call of this kind is only submitted to pools whose local value is an `L`, and run by their workers only,
         // who keep the value for as long as they run calls.
         let local = unsafe { local.0.cast::<L>().as_ref() };
-        (self.0)(local)
+        Ok((self.0)(local))
     }
 }
 
@@ -113,4 +116,40 @@ impl<L: 'static, R, F: FnOnce(&L) -> R> Given for WithLocal<F, L> {
     fn give_back(self) -> F {
         self.0
     }
+}
+
+/// A call that runs elsewhere: what is called here gets the outcome from where the worker has put it.
+pub(super) struct Arrival<F, L, J>(
+    pub(super) F,
+    pub(super) core::marker::PhantomData<(fn(&L), J)>,
+);
+
+impl<L: 'static, R, F, J> Call for Arrival<F, L, J>
+where
+    F: FnOnce(&L) -> Result<R, TaskError>,
+    J: Judge<R>,
+{
+    type Output = R;
+
+    fn call(self, local: Local) -> Result<R, TaskError> {
+        // SAFETY: as for `WithLocal`.
+        let local = unsafe { local.0.cast::<L>().as_ref() };
+        (self.0)(local)
+    }
+
+    fn failed(output: &R) -> bool {
+        J::failed(output)
+    }
+}
+
+impl<L: 'static, R, F, J> Given for Arrival<F, L, J>
+where
+    F: FnOnce(&L) -> Result<R, TaskError>,
+    J: Judge<R>,
+{
+    type Back = ();
+
+    const NEEDS_LOCAL: bool = true;
+
+    fn give_back(self) {}
 }

@@ -65,16 +65,12 @@ impl<B: Backend> Keep for KeptPool<B> {
     }
 }
 
-const POOLS_POLICY: Option<Policy> = None;
+pub(super) const POOLS_POLICY: Option<Policy> = None;
 pub(super) const NEVER_BLOCK: Option<Policy> = Some(Policy::Reject);
 /// What `map` does whatever the pool's policy.
 pub(super) const WAIT_FOR_ROOM: Option<Policy> = Some(Policy::Block);
 
-impl<B: Backend> Handle<B> {
-    pub(super) fn new(pool: scheduler::Pool<B>) -> Self {
-        Self { pool }
-    }
-
+impl<B: Backend<Cargo = ()>> Handle<B> {
     /// Submits a call and makes its future.
     ///
     /// # Safety
@@ -93,32 +89,6 @@ impl<B: Backend> Handle<B> {
         } else {
             // SAFETY: as for this function.
             unsafe { self.submit_boxed(call, policy, ()) }
-        }
-    }
-
-    /// # Safety
-    /// As for [`submit_call`](Self::submit_call).
-    #[inline]
-    unsafe fn submit_boxed<C: Given, K: Keep>(
-        &self,
-        call: C,
-        policy: Option<Policy>,
-        keep: K,
-    ) -> Result<Future<C::Output>, SubmitError<C::Back>> {
-        if let Some(why) = self.pool.refusal() {
-            return Err(refuse(why, call.give_back()));
-        }
-        let wanted = Wanted {
-            policy,
-            needs_local: C::NEEDS_LOCAL,
-        };
-        let raw = allocate::<B::Platform, C, K>(call, Some(self.pool.owner()), keep);
-        // SAFETY: a new cell has a reference for its producer.
-        let task = unsafe { Task::new(raw) };
-        match self.pool.submit(task, raw, wanted) {
-            // SAFETY: a new cell has a reference for its consumer.
-            Ok(()) => Ok(unsafe { Future::new(raw) }),
-            Err(refused) => Err(take_back::<C, K>(raw, refused)),
         }
     }
 
@@ -304,6 +274,38 @@ impl<B: Backend> Handle<B> {
         body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env, B>) -> R,
     ) -> R {
         run_scope(self, body)
+    }
+}
+
+impl<B: Backend> Handle<B> {
+    pub(super) fn new(pool: scheduler::Pool<B>) -> Self {
+        Self { pool }
+    }
+
+    /// # Safety
+    /// As for [`submit_call`](Self::submit_call), and `keep` has a `B::Cargo`.
+    #[inline]
+    pub(super) unsafe fn submit_boxed<C: Given, K: Keep>(
+        &self,
+        call: C,
+        policy: Option<Policy>,
+        keep: K,
+    ) -> Result<Future<C::Output>, SubmitError<C::Back>> {
+        if let Some(why) = self.pool.refusal() {
+            return Err(refuse(why, call.give_back()));
+        }
+        let wanted = Wanted {
+            policy,
+            needs_local: C::NEEDS_LOCAL,
+        };
+        let raw = allocate::<B::Platform, C, K>(call, Some(self.pool.owner()), keep);
+        // SAFETY: a new cell has a reference for its producer.
+        let task = unsafe { Task::new(raw) };
+        match self.pool.submit(task, raw, wanted) {
+            // SAFETY: a new cell has a reference for its consumer.
+            Ok(()) => Ok(unsafe { Future::new(raw) }),
+            Err(refused) => Err(take_back::<C, K>(raw, refused)),
+        }
     }
 
     /// A handle that submits to the same pool.

@@ -19,6 +19,7 @@ unsafe impl<P: Platform> Backend for InlineBackend<P> {
     type Queue = NoQueue;
     type Spawner = NoSpawner;
     type Initializer = ();
+    type Cargo = ();
 
     const WORKERS: Workers = Workers::Submitter;
 }

@@ -12,12 +12,12 @@ mod seams;
 #[cfg(feature = "serde")]
 mod traits;
 
+pub use crate::scheduler::{Started, Taken};
 pub use handle::Handle;
 pub use inline::{InlineBackend, InlineExecutor, NoQueue};
 pub use map::{Map, MapError, MapOptions, MapUnordered};
 pub use pool::Pool;
 pub use pump::{NoSpawner, PumpBackend, PumpExecutor};
 pub use scope::{Scope, ScopedFuture};
-pub use seams::{Started, Taken};
 #[cfg(feature = "serde")]
 pub use traits::{Executor, Payload};

@@ -56,4 +56,4 @@ impl<B: Backend> fmt::Debug for Pool<B> {
     }
 }
 
-crate::submit_by_handle!([B: Backend] Pool<B>, B);
+crate::submit_by_handle!([B: Backend<Cargo = ()>] Pool<B>, B);

@@ -19,6 +19,7 @@ unsafe impl<P: Platform, Q: TaskQueue> Backend for PumpBackend<P, Q> {
     type Queue = Q;
     type Spawner = NoSpawner;
     type Initializer = ();
+    type Cargo = ();
 
     const WORKERS: Workers = Workers::Waiter;
 }

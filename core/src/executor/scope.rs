@@ -40,7 +40,7 @@ unsafe impl Send for Children {}
 
 const SWEEP: usize = 64;
 
-impl<'scope, B: Backend> Scope<'scope, '_, B> {
+impl<'scope, B: Backend<Cargo = ()>> Scope<'scope, '_, B> {
     /// Calls `f` on a worker of the pool. `f` may itself spawn in this scope.
     ///
     /// A full queue is waited for whatever the pool's policy; in a worker of the pool, the call is run here then.
@@ -150,13 +150,13 @@ impl<'scope, B: Backend> Scope<'scope, '_, B> {
     }
 }
 
-pub(super) fn run_scope<'env, B: Backend, R>(
+pub(super) fn run_scope<'env, B: Backend<Cargo = ()>, R>(
     handle: &Handle<B>,
     body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env, B>) -> R,
 ) -> R {
     /// Ends the scope also when the body unwinds.
-    struct End<'a, 'scope, 'env, B: Backend>(&'a Scope<'scope, 'env, B>);
-    impl<B: Backend> Drop for End<'_, '_, '_, B> {
+    struct End<'a, 'scope, 'env, B: Backend<Cargo = ()>>(&'a Scope<'scope, 'env, B>);
+    impl<B: Backend<Cargo = ()>> Drop for End<'_, '_, '_, B> {
         fn drop(&mut self) {
             let guard = AbortOnUnwind("the platform unwound while a scope waited for its calls");
             self.0.end();

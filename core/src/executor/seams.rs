@@ -1,106 +1,102 @@
-//! Working a pool's queue by hand, one step at a time: for owners of workers that run calls elsewhere, and for tests.
+//! For owners of workers that run calls elsewhere: submitting what such a worker takes along, and working a queue by hand.
 
-use core::fmt;
+use core::{marker::PhantomData, ptr::NonNull};
 
-use super::Handle;
+use super::{
+    Handle,
+    call::{AnyValue, Arrival, OnlyOk},
+    handle::{LocalOf, NEVER_BLOCK, POOLS_POLICY},
+};
 use crate::{
-    scheduler::Backend,
-    task::{Running, Started as StartedTask, Task},
+    future::{Future, SubmitError, TaskError},
+    scheduler::{Backend, Cargo, Taken},
+    task::Keep,
 };
 
-/// A call that left the queue and has not started: it can still be cancelled. Dropped, it goes back.
-///
-/// ```
-/// use concurrent_futures::{PumpExecutor, Ring};
-///
-/// let pump: PumpExecutor = PumpExecutor::new(Ring::new(4)?);
-/// let (first, second) = (pump.spawn(|| 1)?, pump.spawn(|| 2)?);
-/// let taken = pump.take().unwrap();
-/// taken.give_back();
-/// let started = pump.take().unwrap().start().unwrap();
-/// assert!(first.running() && !second.running(), "given back ahead of the queue");
-/// started.finish();
-/// assert_eq!(first.result()?, 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[must_use = "dropped, it goes back to the queue"]
-pub struct Taken<'a, B: Backend<Initializer = ()>> {
-    handle: &'a Handle<B>,
-    // `None` only once it was used up.
-    task: Option<Task>,
+/// What a call brings along for workers that run it elsewhere.
+struct Brought<C>(C);
+
+impl<C: Cargo> Keep for Brought<C> {
+    fn cargo(&self) -> NonNull<()> {
+        NonNull::from(&self.0).cast()
+    }
+
+    fn recall(&self) -> bool {
+        self.0.recall()
+    }
 }
 
-/// A call that has started. Dropped without [`finish`](Self::finish), its future fails with
-/// [`TaskError::Abandoned`](crate::future::TaskError::Abandoned).
-#[must_use = "dropped, its future fails"]
-pub struct Started<'a, B: Backend<Initializer = ()>> {
-    handle: &'a Handle<B>,
-    running: Option<Running>,
+impl<B: Backend> Handle<B> {
+    /// Submits a call that runs elsewhere, with what it brings along for the worker that takes it there. When its outcome is back,
+    /// `arrive` makes a value of it, on that worker.
+    ///
+    /// With `never_block` a full queue is an error whatever the policy.
+    ///
+    /// # Errors
+    /// [`SubmitError`] if the pool is broken, shut down or full, in this order.
+    ///
+    /// # Cancel behaviour
+    /// The call can be cancelled until a worker starts it, or its [`Cargo`] refuses. `arrive` is dropped then.
+    pub fn submit_cargo<R, F>(
+        &self,
+        cargo: B::Cargo,
+        arrive: F,
+        never_block: bool,
+    ) -> Result<Future<R>, SubmitError<()>>
+    where
+        R: Send + 'static,
+        F: FnOnce(&LocalOf<B>) -> Result<R, TaskError> + Send + 'static,
+    {
+        let call = Arrival(arrive, PhantomData::<(fn(&LocalOf<B>), AnyValue)>);
+        let policy = if never_block {
+            NEVER_BLOCK
+        } else {
+            POOLS_POLICY
+        };
+        // SAFETY: everything is `'static` and `Send`; the pool's local value and its cargo are of just these types.
+        unsafe { self.submit_boxed(call, policy, Brought(cargo)) }
+    }
+
+    /// As [`submit_cargo`](Self::submit_cargo), for functions that return `Result`: an `Err` counts as a failure of the call.
+    ///
+    /// # Errors
+    /// As there.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result inside a future is what it is"
+    )]
+    pub fn submit_cargo_result<T, E, F>(
+        &self,
+        cargo: B::Cargo,
+        arrive: F,
+        never_block: bool,
+    ) -> Result<Future<Result<T, E>>, SubmitError<()>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: FnOnce(&LocalOf<B>) -> Result<Result<T, E>, TaskError> + Send + 'static,
+    {
+        let call = Arrival(arrive, PhantomData::<(fn(&LocalOf<B>), OnlyOk)>);
+        let policy = if never_block {
+            NEVER_BLOCK
+        } else {
+            POOLS_POLICY
+        };
+        // SAFETY: as for `submit_cargo`.
+        unsafe { self.submit_boxed(call, policy, Brought(cargo)) }
+    }
+
+    /// Whether the calling thread is a worker of this pool, or looks after one.
+    #[must_use]
+    pub fn is_worker(&self) -> bool {
+        self.pool().own_context().is_some()
+    }
 }
 
 impl<B: Backend<Initializer = ()>> Handle<B> {
     /// Takes the call that would be run next out of the queue.
     pub fn take(&self) -> Option<Taken<'_, B>> {
-        Some(Taken {
-            handle: self,
-            task: Some(self.pool().take()?),
-        })
-    }
-}
-
-impl<'a, B: Backend<Initializer = ()>> Taken<'a, B> {
-    /// Starts the call, unless it was cancelled or claimed since.
-    #[must_use]
-    pub fn start(mut self) -> Option<Started<'a, B>> {
-        match self.task.take()?.start(self.handle.pool().owner_ref()) {
-            StartedTask::Run(running) => Some(Started {
-                handle: self.handle,
-                running: Some(running),
-            }),
-            StartedTask::Passed => None,
-        }
-    }
-
-    /// Puts the call back, ahead of all others.
-    pub fn give_back(self) {
-        drop(self);
-    }
-}
-
-impl<B: Backend<Initializer = ()>> Drop for Taken<'_, B> {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
-            self.handle.pool().give_back(task);
-        }
-    }
-}
-
-impl<B: Backend<Initializer = ()>> Started<'_, B> {
-    /// Runs the call on this thread and publishes its outcome.
-    pub fn finish(mut self) {
-        if let Some(running) = self.running.take() {
-            self.handle.pool().run_started(running);
-        }
-    }
-}
-
-impl<B: Backend<Initializer = ()>> Drop for Started<'_, B> {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            let hook = self.handle.pool().hook();
-            running.discard(crate::future::TaskError::Abandoned, hook);
-        }
-    }
-}
-
-impl<B: Backend<Initializer = ()>> fmt::Debug for Taken<'_, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Taken").field(&self.task).finish()
-    }
-}
-
-impl<B: Backend<Initializer = ()>> fmt::Debug for Started<'_, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Started").finish_non_exhaustive()
+        let task = self.pool().take()?;
+        Some(Taken::new(self.pool(), task))
     }
 }

@@ -99,7 +99,7 @@ pub trait Executor {
     fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<ShutdownReport, ShutdownError>;
 }
 
-impl<B: Backend> Executor for Handle<B> {
+impl<B: Backend<Cargo = ()>> Executor for Handle<B> {
     fn submit<A: Payload, R: Payload>(
         &self,
         f: fn(A) -> R,
@@ -134,6 +134,6 @@ impl<B: Backend> Executor for Handle<B> {
     }
 }
 
-crate::executor_by_handle!([B: Backend] Pool<B>);
+crate::executor_by_handle!([B: Backend<Cargo = ()>] Pool<B>);
 crate::executor_by_handle!([P: Platform] InlineExecutor<P>);
 crate::executor_by_handle!([P: Platform, Q: TaskQueue] PumpExecutor<P, Q>);

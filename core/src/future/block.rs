@@ -56,8 +56,13 @@ pub(crate) fn block(raw: Raw, until: Until, deadline: Deadline) -> Result<(), No
     if matches!(current, Current::MustNotBlock) {
         return Err(NotYet::WouldBlock);
     }
-    if deadline == Deadline::Never && claim(raw) && reached() {
-        return Ok(());
+    if deadline == Deadline::Never {
+        if claim(raw) && reached() {
+            return Ok(());
+        }
+        if strands(raw, current) {
+            return Err(NotYet::WouldBlock);
+        }
     }
     while pump(raw) {
         if reached() {
@@ -157,6 +162,17 @@ pub(crate) fn claim(raw: Raw) -> bool {
     owner.ran();
     ran.finish(Hook::of(owner), &mut || ());
     true
+}
+
+/// Whether nobody may be left to bring the outcome if `current` waits for it: it looks after a worker of the call's own pool that runs its
+/// calls elsewhere, so that it cannot run this one here.
+pub(crate) fn strands(raw: Raw, current: Current) -> bool {
+    let Current::Worker(worker) = current else {
+        return false;
+    };
+    // SAFETY: the current context belongs to a frame further out on this stack.
+    let carries = unsafe { worker.as_ref() }.carries();
+    carries && !raw.state().load().is_done() && own_context(raw).is_some()
 }
 
 /// Runs one call of the pool without workers that this call is in; false if there is none, or this is a call of that pool:

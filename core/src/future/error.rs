@@ -5,6 +5,8 @@ use core::fmt;
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, string::String};
 
+#[cfg(feature = "alloc")]
+use super::{CodecError, TimedOut, WorkerDied};
 use super::{Future, panic::Panic};
 
 /// A value that only its owner can reach, so that an error which carries it is `Sync` whatever the value is.
@@ -137,6 +139,15 @@ pub enum TaskError {
     Panicked(Panic),
     /// Whoever should have set the outcome went away without doing so.
     Abandoned,
+    /// The worker process that ran the call ended.
+    #[cfg(feature = "alloc")]
+    WorkerDied(WorkerDied),
+    /// The call ran for too long, and its worker process was ended for it.
+    #[cfg(feature = "alloc")]
+    TimedOut(TimedOut),
+    /// The arguments or the result could not travel between processes.
+    #[cfg(feature = "alloc")]
+    Codec(CodecError),
     /// The executor broke before the call started.
     Broken(BrokenExecutor),
     /// No worker was left to run the call, and the platform refused to start one.
@@ -155,6 +166,12 @@ impl fmt::Display for TaskError {
             Self::Abandoned => f.write_str(
                 "the call will never have an outcome: whoever should have set it went away",
             ),
+            #[cfg(feature = "alloc")]
+            Self::WorkerDied(death) => fmt::Display::fmt(death, f),
+            #[cfg(feature = "alloc")]
+            Self::TimedOut(timed_out) => fmt::Display::fmt(timed_out, f),
+            #[cfg(feature = "alloc")]
+            Self::Codec(codec) => fmt::Display::fmt(codec, f),
             Self::Broken(broken) => fmt::Display::fmt(broken, f),
             Self::NoWorker => f.write_str(
                 "no worker was left to run the call and the platform refused to start one; submit it again",
@@ -173,6 +190,12 @@ impl core::error::Error for TaskError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Broken(broken) => Some(broken),
+            #[cfg(feature = "alloc")]
+            Self::WorkerDied(death) => Some(death),
+            #[cfg(feature = "alloc")]
+            Self::TimedOut(timed_out) => Some(timed_out),
+            #[cfg(feature = "alloc")]
+            Self::Codec(codec) => Some(codec),
             _ => None,
         }
     }
@@ -266,6 +289,11 @@ pub enum SubmitError<F> {
     Full(Refused<F>),
     /// There is no worker, and the platform refused to start one.
     NoWorker(Refused<F>),
+    /// The arguments cannot travel to where calls run.
+    #[cfg(feature = "alloc")]
+    Codec(CodecError, Refused<F>),
+    /// The function is not in the main program, so that a worker could not find it: it is in a shared library.
+    UnknownFunction(Refused<F>),
 }
 
 impl<F> SubmitError<F> {
@@ -275,7 +303,10 @@ impl<F> SubmitError<F> {
             Self::Broken(_, call)
             | Self::ShutDown(call)
             | Self::Full(call)
-            | Self::NoWorker(call) => call.into_inner(),
+            | Self::NoWorker(call)
+            | Self::UnknownFunction(call) => call.into_inner(),
+            #[cfg(feature = "alloc")]
+            Self::Codec(_, call) => call.into_inner(),
         }
     }
 
@@ -287,6 +318,9 @@ impl<F> SubmitError<F> {
             Self::ShutDown(call) => SubmitError::ShutDown(change(call)),
             Self::Full(call) => SubmitError::Full(change(call)),
             Self::NoWorker(call) => SubmitError::NoWorker(change(call)),
+            #[cfg(feature = "alloc")]
+            Self::Codec(codec, call) => SubmitError::Codec(codec, change(call)),
+            Self::UnknownFunction(call) => SubmitError::UnknownFunction(change(call)),
         }
     }
 
@@ -305,6 +339,9 @@ impl<F> fmt::Debug for SubmitError<F> {
             Self::ShutDown(call) => f.debug_tuple("ShutDown").field(call).finish(),
             Self::Full(call) => f.debug_tuple("Full").field(call).finish(),
             Self::NoWorker(call) => f.debug_tuple("NoWorker").field(call).finish(),
+            #[cfg(feature = "alloc")]
+            Self::Codec(codec, call) => f.debug_tuple("Codec").field(codec).field(call).finish(),
+            Self::UnknownFunction(call) => f.debug_tuple("UnknownFunction").field(call).finish(),
         }
     }
 }
@@ -320,6 +357,11 @@ impl<F> fmt::Display for SubmitError<F> {
             Self::NoWorker(_) => f.write_str(
                 "the executor has no worker and the platform refused to start one; free threads or memory and submit again",
             ),
+            #[cfg(feature = "alloc")]
+            Self::Codec(codec, _) => fmt::Display::fmt(codec, f),
+            Self::UnknownFunction(_) => f.write_str(
+                "the function is not part of the main program, so worker processes cannot find it; wrap it in a function of the program",
+            ),
         }
     }
 }
@@ -328,6 +370,8 @@ impl<F> core::error::Error for SubmitError<F> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Broken(broken, _) => Some(broken),
+            #[cfg(feature = "alloc")]
+            Self::Codec(codec, _) => Some(codec),
             _ => None,
         }
     }

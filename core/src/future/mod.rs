@@ -13,6 +13,8 @@ mod panic;
 #[cfg(feature = "alloc")]
 mod poll;
 mod promise;
+#[cfg(feature = "alloc")]
+mod remote;
 #[cfg(not(cf_model))]
 mod slot;
 #[cfg(feature = "alloc")]
@@ -43,6 +45,8 @@ pub use panic::{Panic, PanicPayload};
 pub use promise::Promise;
 #[cfg(feature = "alloc")]
 pub use promise::promise;
+#[cfg(feature = "alloc")]
+pub use remote::{CodecError, CodecStage, Ended, TimedOut, WorkerDied};
 #[cfg(not(cf_model))]
 pub use slot::{Slot, SlotBusy};
 #[cfg(feature = "alloc")]

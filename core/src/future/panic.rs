@@ -47,6 +47,8 @@ impl PanicPayload {
 struct Caught {
     message: String,
     location: Option<String>,
+    /// The worker process that it happened in, and its stack there.
+    worker: Option<(u32, String)>,
     payload: Refused<Box<dyn Any + Send>>,
 }
 
@@ -81,6 +83,36 @@ impl Panic {
         self.caught.location.as_deref()
     }
 
+    /// A panic in the worker process of this number, whose stack was this. The payload is the message.
+    #[must_use]
+    pub fn in_worker(
+        pid: u32,
+        message: String,
+        location: Option<String>,
+        backtrace: String,
+    ) -> Self {
+        Self {
+            caught: Box::new(Caught {
+                payload: Refused::new(Box::new(message.clone())),
+                message,
+                location,
+                worker: Some((pid, backtrace)),
+            }),
+        }
+    }
+
+    /// The number of the worker process that it happened in, if it was in another process.
+    #[must_use]
+    pub fn worker_pid(&self) -> Option<u32> {
+        self.caught.worker.as_ref().map(|(pid, _)| *pid)
+    }
+
+    /// The stack in the worker process, as text, if it was in another process.
+    #[must_use]
+    pub fn backtrace(&self) -> Option<&str> {
+        self.caught.worker.as_ref().map(|(_, stack)| &**stack)
+    }
+
     /// The payload, to look into or to go on unwinding with (`std::panic::resume_unwind`).
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
@@ -103,6 +135,7 @@ impl From<PanicPayload> for Panic {
             caught: Box::new(Caught {
                 message,
                 location,
+                worker: None,
                 payload: Refused::new(payload),
             }),
         }
@@ -121,6 +154,9 @@ impl fmt::Display for Panic {
         {
             if let Some(location) = self.location() {
                 write!(f, " at {location}")?;
+            }
+            if let Some(pid) = self.worker_pid() {
+                write!(f, " in worker process {pid}")?;
             }
             write!(f, ": {}", self.message())?;
         }

@@ -13,7 +13,7 @@ pub(super) struct Promised<T>(pub(super) PhantomData<fn() -> T>);
 impl<T> Call for Promised<T> {
     type Output = T;
 
-    fn call(self, _: Local) -> T {
+    fn call(self, _: Local) -> Outcome<T> {
         unreachable!("the call of a promise is in no queue")
     }
 }

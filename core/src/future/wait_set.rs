@@ -14,7 +14,7 @@ use core::{
 
 use super::{
     AsFuture, FutureId, NotYet, Timeout,
-    block::{claim, pump},
+    block::{claim, pump, strands},
 };
 use crate::{
     platform::{CallEvent, Current, Deadline, Point, Runtime, Stripe, WorkerId, locked},
@@ -374,6 +374,10 @@ impl<F: AsFuture> WaitSet<F> {
             }
             if (deadline == Deadline::Never && self.claim_one(current)) || self.pump_one() {
                 continue;
+            }
+            let mut members = self.members.values();
+            if deadline == Deadline::Never && members.any(|(f, _)| strands(f.raw(), current)) {
+                return Err(NotYet::WouldBlock);
             }
             if deadline.is_over(|| runtime.now()) {
                 return Err(NotYet::TimedOut);

@@ -22,6 +22,8 @@ pub struct WorkerContext {
     /// None while the worker-local value is made and dropped.
     local: Cell<Option<NonNull<()>>>,
     outer: Option<NonNull<WorkerContext>>,
+    /// Whether its calls run elsewhere, so that it cannot run one here that it waits for.
+    carries: bool,
 }
 
 /// See [`WorkerContext::id`].
@@ -42,7 +44,21 @@ impl WorkerContext {
             owner,
             local: Cell::new(None),
             outer,
+            carries: false,
         }
+    }
+
+    /// The context of a worker whose calls run elsewhere.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
+    pub(crate) fn carrying(self) -> Self {
+        Self {
+            carries: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn carries(&self) -> bool {
+        self.carries
     }
 
     /// Tells this worker from others; one that comes later may have the same, and is then of the same pool.

@@ -8,12 +8,14 @@ mod idle;
 pub mod model;
 mod park_list;
 mod producers;
+mod seams;
 mod shutdown;
 mod submit;
 #[cfg(test)]
 mod tests;
 mod worker;
 
+pub use seams::{Cargo, Carry, Started, Taken, Worker};
 pub(crate) use shutdown::Wait;
 pub use shutdown::{ShutdownError, ShutdownReport};
 pub(crate) use submit::{Refused, Wanted, Why};
@@ -37,7 +39,8 @@ use crate::{
 /// What a pool is made of.
 ///
 /// # Safety
-/// If [`WORKERS`](Self::WORKERS) is not [`Workers::Own`], the initializer is `()`: nobody calls another one.
+/// If [`WORKERS`](Self::WORKERS) is not [`Workers::Own`], the initializer is `()`: nobody calls another one, and
+/// [`CARRY`](Self::CARRY) is `None`.
 pub unsafe trait Backend: Sized + 'static {
     /// Where it runs.
     type Platform: Platform;
@@ -47,11 +50,15 @@ pub unsafe trait Backend: Sized + 'static {
     type Spawner: Spawner;
     /// What a worker does before its first call.
     type Initializer: Initializer;
+    /// What its calls bring along for workers that run them elsewhere.
+    type Cargo: Cargo;
 
     /// What it calls itself when it breaks.
     const KIND: BrokenKind = BrokenKind::ThreadPool;
     /// Who runs its calls.
     const WORKERS: Workers = Workers::Own;
+    /// What its workers do with calls if they do not run them in place.
+    const CARRY: Option<Carry<Self>> = None;
 }
 
 /// Who runs the calls of a pool.

@@ -1,9 +1,9 @@
 //! A worker's life: initialise, then take, start, run and finish until there is nothing left.
 
 use alloc::{format, string::String};
-use core::ptr::NonNull;
+use core::{cell::Cell, ops::ControlFlow, ptr::NonNull};
 
-use super::{Backend, Initializer, Pool, Workers};
+use super::{Backend, Carry, Initializer, Pool, Taken, Worker, Workers};
 use crate::{
     future::{BrokenExecutor, CancelledBy, Panic},
     platform::{Entry, EntryActions, Erased, Platform, WorkerContext},
@@ -42,11 +42,16 @@ impl<B: Backend> Pool<B> {
     /// One worker, from its first breath to its last.
     fn live(self) {
         self.idle.begin();
-        let context = WorkerContext::new(self.owner(), B::Platform::current());
+        let mut context = WorkerContext::new(self.owner(), B::Platform::current());
+        if B::CARRY.is_some() {
+            context = context.carrying();
+        }
         B::Platform::enter(&context, || {
             match self.initialize() {
                 Ok(local) => {
-                    context.set_local(Some(NonNull::from(&local).cast()));
+                    if B::CARRY.is_none() {
+                        context.set_local(Some(NonNull::from(&local).cast()));
+                    }
                     self.work(Local(NonNull::from(&local).cast()));
                     context.set_local(None);
                     // Worker-local values are dropped on their worker, before it is counted as gone.
@@ -62,6 +67,10 @@ impl<B: Backend> Pool<B> {
             // SeqCst: who gives a call back either sees that no worker is left, or is seen here.
             fence(Ordering::SeqCst);
             self.cancel_unattended();
+            // One that ended early may have been the last.
+            if B::CARRY.is_some() && self.has_work() {
+                self.rescue();
+            }
             self.worker_gone();
         });
     }
@@ -97,7 +106,7 @@ impl<B: Backend> Pool<B> {
         made
     }
 
-    /// The loop of a worker that has what it needs. It begins and ends counted as searching.
+    /// The loop of a worker that has what it needs. It begins and ends counted as searching, but for one that ends early.
     fn work(&self, local: Local) {
         let mut searching = true;
         loop {
@@ -105,7 +114,17 @@ impl<B: Backend> Pool<B> {
                 if searching {
                     self.stop_searching();
                 }
-                searching = self.run(task, local);
+                let (next, still) = match B::CARRY {
+                    None => (ControlFlow::Continue(()), self.run(task, local)),
+                    Some(carry) => self.carry(carry, task, local),
+                };
+                searching = still;
+                if next.is_break() {
+                    if !searching {
+                        self.idle.search();
+                    }
+                    return;
+                }
             } else if !searching {
                 self.idle.search();
                 searching = true;
@@ -120,6 +139,17 @@ impl<B: Backend> Pool<B> {
                 }
             }
         }
+    }
+
+    /// Has a call, and maybe more, run elsewhere. Says besides whether the worker is now counted as searching.
+    fn carry(&self, carry: Carry<B>, task: Task, local: Local) -> (ControlFlow<()>, bool) {
+        let worker = Worker {
+            pool: self,
+            local,
+            searching: Cell::new(false),
+        };
+        let next = carry(&worker, Taken::new(self, task));
+        (next, worker.searching.get())
     }
 
     /// Looks for work for a short while; true if there may be some.
@@ -140,9 +170,16 @@ impl<B: Backend> Pool<B> {
         let Started::Run(running) = task.start(&self.owner) else {
             return false;
         };
+        self.run_and_publish(running, local, true)
+    }
+
+    /// Runs a call that has started and publishes its outcome. Returns whether the worker is now counted as searching, which it is not if
+    /// this is not the `last` call that it has.
+    #[inline]
+    pub(super) fn run_and_publish(&self, running: Running, local: Local, last: bool) -> bool {
         let ran = running.run(local);
         // Counted before the outcome is out: whoever gets it and submits the next call finds this worker idle.
-        let mut searching = self.queue.is_empty();
+        let mut searching = last && self.queue.is_empty();
         if searching {
             self.idle.search();
         }
@@ -157,7 +194,7 @@ impl<B: Backend> Pool<B> {
     }
 
     /// No longer counted as searching; if nobody else is, wakes somebody for what is in the queue.
-    fn stop_searching(&self) {
+    pub(super) fn stop_searching(&self) {
         if self.idle.found() && essential(Essential::ChainWake) && self.has_work() {
             self.rouse();
         }

@@ -25,6 +25,7 @@ unsafe impl<W: Initializer> Backend for SimBackend<W> {
     type Queue = SimQueue;
     type Spawner = SimSpawner;
     type Initializer = W;
+    type Cargo = ();
 }
 
 /// A ring that the simulator can look into.

@@ -44,6 +44,16 @@ pub(crate) trait Storage<C: Call>: Sized + 'static {
     fn pump(&self) -> bool {
         false
     }
+
+    /// What the call brought along for a worker that runs it elsewhere.
+    fn cargo(&self) -> NonNull<()> {
+        NonNull::dangling()
+    }
+
+    /// Takes the call back from where it was lent to; false if it was started there.
+    fn recall(&self) -> bool {
+        true
+    }
 }
 
 /// One call. `repr(C)`: a pointer to it is a pointer to its header.
@@ -71,6 +81,8 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         free: Self::free,
         is_pumped: S::IS_PUMPED,
         pump: Self::pump,
+        cargo: Self::cargo,
+        recall: Self::recall,
     };
 
     /// # Safety
@@ -92,10 +104,11 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         // SAFETY: the runner moved the state away from PENDING, so the call is there and is the runner's.
         let call = stage.with_mut(|stage| unsafe { ptr::read(stage.cast::<C>()) });
         let (outcome, failed) = match P::catch(move || call.call(local)) {
-            Ok(value) => {
+            Ok(Ok(value)) => {
                 let failed = C::failed(&value);
                 (Ok(value), failed)
             }
+            Ok(Err(error)) => (Err(error), true),
             Err(payload) => (Err(TaskError::Panicked(Panic::from(payload))), true),
         };
         // SAFETY: the call was moved out; until FINISHED the place is the runner's alone.
@@ -187,6 +200,18 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         // SAFETY: the cell is referenced, so it is alive.
         let cell = unsafe { header.cast::<Cell<C, S>>().as_ref() };
         cell.storage.pump()
+    }
+
+    unsafe fn cargo(header: NonNull<Header>) -> NonNull<()> {
+        // SAFETY: the cell is referenced, so it is alive.
+        let cell = unsafe { header.cast::<Cell<C, S>>().as_ref() };
+        cell.storage.cargo()
+    }
+
+    unsafe fn recall(header: NonNull<Header>) -> bool {
+        // SAFETY: the cell is referenced, so it is alive.
+        let cell = unsafe { header.cast::<Cell<C, S>>().as_ref() };
+        cell.storage.recall()
     }
 }
 

@@ -77,6 +77,10 @@ impl Raw {
         }
         let sorted = Sorted::new();
         let hook = self.locked(|| {
+            // SAFETY: the canceller has a reference.
+            if !unsafe { (self.header().vtable.recall)(self.as_ptr()) } {
+                return Err(state);
+            }
             self.state().cancel(by)?;
             let head = &self.header().waiters;
             // SAFETY: under the lock.

@@ -44,6 +44,10 @@ pub(crate) struct Vtable {
     pub(crate) is_pumped: bool,
     /// Runs one call of the pool that this call keeps alive; false if there is none. The caller has a reference.
     pub(crate) pump: unsafe fn(NonNull<Header>) -> bool,
+    /// What the call brought along for a worker that runs it elsewhere: a `Cargo` of its pool's backend. The caller has a reference.
+    pub(crate) cargo: unsafe fn(NonNull<Header>) -> NonNull<()>,
+    /// Takes the call back from where it was lent to; false if it was started there. The caller has a reference.
+    pub(crate) recall: unsafe fn(NonNull<Header>) -> bool,
 }
 
 impl Header {

@@ -34,6 +34,8 @@ pub(crate) use storage::{Boxed, Keep, allocate};
 
 use core::ptr::NonNull;
 
+use self::cell::Outcome;
+
 /// The worker-local value on its way to a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Local(pub(crate) NonNull<()>);
@@ -48,8 +50,8 @@ pub(crate) trait Call {
     /// What it returns.
     type Output;
 
-    /// Runs it. `local` is the worker-local value of the pool that the call was submitted to.
-    fn call(self, local: Local) -> Self::Output;
+    /// Runs it, or gets from elsewhere what came of it. `local` is the worker-local value of the pool that the call was submitted to.
+    fn call(self, local: Local) -> Outcome<Self::Output>;
 
     /// Whether `output` counts as a failure.
     fn failed(output: &Self::Output) -> bool {

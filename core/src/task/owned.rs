@@ -71,11 +71,31 @@ impl Task {
         raw.release();
     }
 
+    /// What the call brought along.
+    ///
+    /// # Safety
+    /// The call was submitted to a pool whose backend's cargo is a `C`.
+    #[cfg(feature = "alloc")]
+    pub(crate) unsafe fn cargo<C>(&self) -> &C {
+        // SAFETY: as for this function; the task's reference keeps it.
+        unsafe { cargo(self.0) }
+    }
+
     /// Leaves the reference to the submitter, who takes the call back before anybody else saw it.
     #[cfg(feature = "alloc")]
     pub(crate) fn forget(self) {
         let _ = self.into_raw();
     }
+}
+
+/// # Safety
+/// The caller has a reference of `raw` for `'a`, and the call was submitted to a pool whose backend's cargo is a `C`.
+#[cfg(feature = "alloc")]
+unsafe fn cargo<'a, C>(raw: Raw) -> &'a C {
+    // SAFETY: the caller has a reference.
+    let cargo = unsafe { (raw.header().vtable.cargo)(raw.as_ptr()) };
+    // SAFETY: as for this function; it is only ever lent by `&`.
+    unsafe { cargo.cast().as_ref() }
 }
 
 /// Drops the reference of a queue entry whose call is not the queue's any more.
@@ -138,6 +158,16 @@ impl Running {
                 None
             }
         }
+    }
+
+    /// As [`Task::cargo`].
+    ///
+    /// # Safety
+    /// As there.
+    #[cfg(feature = "alloc")]
+    pub(crate) unsafe fn cargo<C>(&self) -> &C {
+        // SAFETY: as for this function; the runner's reference keeps it.
+        unsafe { cargo(self.raw) }
     }
 
     /// Runs the call on this thread.

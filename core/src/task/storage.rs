@@ -22,6 +22,16 @@ pub(crate) trait Keep: 'static {
     fn pump(&self) -> bool {
         false
     }
+
+    /// As [`Storage::cargo`].
+    fn cargo(&self) -> NonNull<()> {
+        NonNull::dangling()
+    }
+
+    /// As [`Storage::recall`].
+    fn recall(&self) -> bool {
+        true
+    }
 }
 
 impl Keep for () {}
@@ -44,6 +54,14 @@ impl<C: Call, K: Keep> Storage<C> for Boxed<K> {
 
     fn pump(&self) -> bool {
         self.0.pump()
+    }
+
+    fn cargo(&self) -> NonNull<()> {
+        self.0.cargo()
+    }
+
+    fn recall(&self) -> bool {
+        self.0.recall()
     }
 }
 

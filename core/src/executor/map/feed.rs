@@ -34,7 +34,7 @@ pub(super) fn submit_item<B, F, A, R, J>(
     item: A,
 ) -> Result<Future<R>, SubmitError<()>>
 where
-    B: Backend,
+    B: Backend<Cargo = ()>,
     F: Fn(A) -> R + Send + Sync + 'static,
     A: Send + 'static,
     R: Send + 'static,

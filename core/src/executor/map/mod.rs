@@ -15,7 +15,7 @@ use crate::{
     scheduler::Backend,
 };
 
-impl<B: Backend> Handle<B> {
+impl<B: Backend<Cargo = ()>> Handle<B> {
     /// Calls `f` with every item of `input`, and yields the results in the order of the input.
     ///
     /// All calls are submitted before this returns, waiting for room if the queue is full. See [`map_with`](Self::map_with) for
@@ -178,6 +178,7 @@ pub struct MapOptions {
     buffer_size: Option<usize>,
     timeout: Option<Duration>,
     keep_going: bool,
+    chunksize: Option<usize>,
 }
 
 impl MapOptions {
@@ -188,6 +189,7 @@ impl MapOptions {
             buffer_size: None,
             timeout: None,
             keep_going: false,
+            chunksize: None,
         }
     }
 
@@ -211,6 +213,39 @@ impl MapOptions {
     pub const fn keep_going(mut self, keep_going: bool) -> Self {
         self.keep_going = keep_going;
         self
+    }
+
+    /// How many items travel together to where they are called, for executors in other processes; none is as one. Without this they
+    /// choose by the time that calls take. The results are as those of single calls. Pools of threads send nothing anywhere, and take no
+    /// notice.
+    #[must_use]
+    pub const fn chunksize(mut self, items: usize) -> Self {
+        self.chunksize = Some(if items == 0 { 1 } else { items });
+        self
+    }
+
+    /// What was asked for by [`buffer_size`](Self::buffer_size).
+    #[must_use]
+    pub const fn asked_buffer_size(&self) -> Option<usize> {
+        self.buffer_size
+    }
+
+    /// What was asked for by [`timeout`](Self::timeout).
+    #[must_use]
+    pub const fn asked_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// What was asked for by [`keep_going`](Self::keep_going).
+    #[must_use]
+    pub const fn asked_keep_going(&self) -> bool {
+        self.keep_going
+    }
+
+    /// What was asked for by [`chunksize`](Self::chunksize).
+    #[must_use]
+    pub const fn asked_chunksize(&self) -> Option<usize> {
+        self.chunksize
     }
 }
 

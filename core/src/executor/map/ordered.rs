@@ -32,6 +32,7 @@ impl<B: Backend, F, I: Iterator, R> Map<B, F, I, R> {
         input: I,
     ) -> Result<Self, SubmitError<()>>
     where
+        B: Backend<Cargo = ()>,
         F: Fn(I::Item) -> R + Send + Sync + 'static,
         I::Item: Send + 'static,
         R: Send + 'static,
@@ -79,6 +80,7 @@ impl<B: Backend, F, I: Iterator, T, E> Map<B, F, I, Result<T, E>> {
         input: I,
     ) -> Result<Self, SubmitError<()>>
     where
+        B: Backend<Cargo = ()>,
         F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'static,
         I::Item: Send + 'static,
         T: Send + 'static,

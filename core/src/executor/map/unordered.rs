@@ -27,6 +27,7 @@ impl<B: Backend, F, I: Iterator, R> MapUnordered<B, F, I, R> {
         input: I,
     ) -> Result<Self, SubmitError<()>>
     where
+        B: Backend<Cargo = ()>,
         F: Fn(I::Item) -> R + Send + Sync + 'static,
         I::Item: Send + 'static,
         R: Send + 'static,

@@ -194,6 +194,7 @@ unsafe impl Backend for ModelBackend {
     type Queue = Ring<Task>;
     type Spawner = ModelSpawner;
     type Initializer = ();
+    type Cargo = ();
 }
 
 /// A pool of the real types on loom's threads.

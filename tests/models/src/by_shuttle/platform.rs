@@ -265,6 +265,7 @@ unsafe impl<I: Initializer> Backend for ModelBackend<I> {
     type Queue = Ring<Task>;
     type Spawner = ModelSpawner;
     type Initializer = I;
+    type Cargo = ();
 }
 
 /// What a model's pool is like, but for what it says itself.
