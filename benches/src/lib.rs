@@ -1,7 +1,8 @@
 //! Measures `concurrent-futures` side by side with its peers, in one run.
 //!
 //! `cargo run --release -p concurrent-futures-benches --bin compare` prints one table per [`Work`](work::Work). Figures of
-//! different runs or machines do not compare; the ratios of one run do.
+//! different runs or machines do not compare; the ratios of one run do. `--bin processes` does the same for process pools,
+//! whose peers are those of CPython; its fairness is described in its own source.
 //!
 //! What keeps the comparison fair:
 //!

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How many calls may wait unless the builder says otherwise.
-const DEFAULT_CAPACITY: usize = 65_536;
+pub(crate) const DEFAULT_CAPACITY: usize = 65_536;
 /// No address space has room for a stack of half of it.
 const MOST_STACK: usize = isize::MAX as usize / 2;
 
@@ -44,6 +44,18 @@ pub enum BuildError {
     ThreadName(String),
     /// No thread can have a stack of this many bytes.
     StackSize(usize),
+    /// A worker process that may run no call.
+    #[cfg(feature = "process")]
+    NoTasks,
+    /// A worker process of a worker process, and so on, more often than this.
+    #[cfg(feature = "process")]
+    TooDeep(u32),
+    /// The initializer is not part of the main program, so that a worker process could not find it.
+    #[cfg(feature = "process")]
+    UnknownFunction,
+    /// The arguments of the initializer cannot travel to a worker process.
+    #[cfg(feature = "process")]
+    Codec(concurrent_futures_core::future::CodecError),
 }
 
 impl fmt::Display for BuildError {
@@ -71,6 +83,21 @@ impl fmt::Display for BuildError {
                     "no thread can have a stack of {bytes} bytes; ask for less"
                 )
             }
+            #[cfg(feature = "process")]
+            Self::NoTasks => {
+                f.write_str("a worker process needs to run at least one call; ask for 1 or more")
+            }
+            #[cfg(feature = "process")]
+            Self::TooDeep(most) => write!(
+                f,
+                "this process is the worker of a worker, {most} deep, and may have none of its own; does a call make a pool for the same call?"
+            ),
+            #[cfg(feature = "process")]
+            Self::UnknownFunction => f.write_str(
+                "the initializer is not part of the main program, so worker processes cannot find it; wrap it in a function of the program",
+            ),
+            #[cfg(feature = "process")]
+            Self::Codec(error) => write!(f, "the initializer: {error}"),
         }
     }
 }
@@ -79,6 +106,8 @@ impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Capacity(error) => Some(error),
+            #[cfg(feature = "process")]
+            Self::Codec(error) => Some(error),
             _ => None,
         }
     }
@@ -87,6 +116,13 @@ impl std::error::Error for BuildError {
 impl From<CapacityError> for BuildError {
     fn from(error: CapacityError) -> Self {
         Self::Capacity(error)
+    }
+}
+
+#[cfg(feature = "process")]
+impl From<concurrent_futures_core::future::CodecError> for BuildError {
+    fn from(error: concurrent_futures_core::future::CodecError) -> Self {
+        Self::Codec(error)
     }
 }
 

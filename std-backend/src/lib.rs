@@ -23,6 +23,8 @@ mod exit;
 mod panic_location;
 mod parker;
 mod platform;
+#[cfg(feature = "process")]
+mod process;
 mod spawner;
 mod thread_pool;
 
@@ -36,9 +38,10 @@ pub use concurrent_futures_core::{
     executor::{Handle, Map, MapError, MapOptions, MapUnordered, Scope, ScopedFuture},
     future::{
         AsCompleted, AsCompletedTimeout, AsFuture, BrokenExecutor, BrokenKind, CancelOnDrop,
-        CancelledBy, Done, ErrorReport, Future, FutureId, InvalidState, Panic, Promise, Refused,
-        ResultError, ReturnWhen, Split, SubmitError, TaskError, TaskState, Timeout, WaitSet,
-        as_completed, as_completed_timeout, wait,
+        CancelledBy, CodecError, CodecStage, Done, Ended, ErrorReport, Future, FutureId,
+        InvalidState, Panic, Promise, Refused, ResultError, ReturnWhen, Split, SubmitError,
+        TaskError, TaskState, TimedOut, Timeout, WaitSet, WorkerDied, as_completed,
+        as_completed_timeout, wait,
     },
     queue::{Policy, Ring},
     scheduler::{Backend, ShutdownError, ShutdownReport, Stats},
@@ -46,6 +49,11 @@ pub use concurrent_futures_core::{
 };
 pub use parker::ThreadParker;
 pub use platform::{StdClock, StdLock, StdPlatform};
+#[cfg(feature = "process")]
+pub use process::{
+    CallOptions, ChildOutput, OnDeath, ProcessMap, ProcessMapUnordered, ProcessPoolBuilder,
+    ProcessPoolExecutor, ProcessPoolHandle, init_worker,
+};
 pub use spawner::ThreadSpawner;
 pub use thread_pool::{ThreadPoolExecutor, ThreadPoolHandle, Threads, WorkerInit};
 

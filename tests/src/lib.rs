@@ -1,6 +1,8 @@
 //! What the tests share: a time limit, gates that hold calls where a test wants them, counters for drops, and a look at which
 //! threads are left.
 
+pub mod left;
+
 use std::{
     panic,
     sync::{

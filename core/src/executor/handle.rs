@@ -65,7 +65,7 @@ impl<B: Backend> Keep for KeptPool<B> {
     }
 }
 
-pub(super) const POOLS_POLICY: Option<Policy> = None;
+const POOLS_POLICY: Option<Policy> = None;
 pub(super) const NEVER_BLOCK: Option<Policy> = Some(Policy::Reject);
 /// What `map` does whatever the pool's policy.
 pub(super) const WAIT_FOR_ROOM: Option<Policy> = Some(Policy::Block);

@@ -5,10 +5,11 @@ use core::{marker::PhantomData, ptr::NonNull};
 use super::{
     Handle,
     call::{AnyValue, Arrival, OnlyOk},
-    handle::{LocalOf, NEVER_BLOCK, POOLS_POLICY},
+    handle::LocalOf,
 };
 use crate::{
     future::{Future, SubmitError, TaskError},
+    queue::Policy,
     scheduler::{Backend, Cargo, Taken},
     task::Keep,
 };
@@ -30,7 +31,7 @@ impl<B: Backend> Handle<B> {
     /// Submits a call that runs elsewhere, with what it brings along for the worker that takes it there. When its outcome is back,
     /// `arrive` makes a value of it, on that worker.
     ///
-    /// With `never_block` a full queue is an error whatever the policy.
+    /// A full queue goes by `policy`, or by the pool's own without one.
     ///
     /// # Errors
     /// [`SubmitError`] if the pool is broken, shut down or full, in this order.
@@ -41,18 +42,13 @@ impl<B: Backend> Handle<B> {
         &self,
         cargo: B::Cargo,
         arrive: F,
-        never_block: bool,
+        policy: Option<Policy>,
     ) -> Result<Future<R>, SubmitError<()>>
     where
         R: Send + 'static,
         F: FnOnce(&LocalOf<B>) -> Result<R, TaskError> + Send + 'static,
     {
         let call = Arrival(arrive, PhantomData::<(fn(&LocalOf<B>), AnyValue)>);
-        let policy = if never_block {
-            NEVER_BLOCK
-        } else {
-            POOLS_POLICY
-        };
         // SAFETY: everything is `'static` and `Send`; the pool's local value and its cargo are of just these types.
         unsafe { self.submit_boxed(call, policy, Brought(cargo)) }
     }
@@ -69,7 +65,7 @@ impl<B: Backend> Handle<B> {
         &self,
         cargo: B::Cargo,
         arrive: F,
-        never_block: bool,
+        policy: Option<Policy>,
     ) -> Result<Future<Result<T, E>>, SubmitError<()>>
     where
         T: Send + 'static,
@@ -77,11 +73,6 @@ impl<B: Backend> Handle<B> {
         F: FnOnce(&LocalOf<B>) -> Result<Result<T, E>, TaskError> + Send + 'static,
     {
         let call = Arrival(arrive, PhantomData::<(fn(&LocalOf<B>), OnlyOk)>);
-        let policy = if never_block {
-            NEVER_BLOCK
-        } else {
-            POOLS_POLICY
-        };
         // SAFETY: as for `submit_cargo`.
         unsafe { self.submit_boxed(call, policy, Brought(cargo)) }
     }

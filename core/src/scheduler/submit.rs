@@ -138,7 +138,9 @@ impl<B: Backend> Pool<B> {
     #[cold]
     fn withdraw(&self, raw: Raw, why: Why) -> Result<(), Refused> {
         let withdrawn = raw.locked(|| {
-            let withdrawn = raw.state().cancel(CancelledBy::Caller).is_ok();
+            // SAFETY: the submitter has the consumer's reference.
+            let recalled = unsafe { (raw.header().vtable.recall)(raw.as_ptr()) };
+            let withdrawn = recalled && raw.state().cancel(CancelledBy::Caller).is_ok();
             if withdrawn {
                 self.owner.husk_made();
             }

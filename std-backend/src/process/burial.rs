@@ -1,0 +1,162 @@
+//! When a worker has ended: what becomes of each call that was with it.
+
+use std::ops::ControlFlow;
+
+use concurrent_futures_core::future::{
+    BrokenExecutor, BrokenKind, Ended, TaskError, TimedOut, WorkerDied,
+};
+use rustix::process::Signal;
+
+use super::{
+    carry::{Carrying, Why},
+    child::Child,
+    settings::{OnDeath, Verdict},
+    window::{Hold, Load},
+};
+
+impl Carrying<'_, '_> {
+    /// There can be no worker any more: nobody runs what this one has begun.
+    pub(super) fn give_up(&mut self, error: impl Fn() -> TaskError) {
+        for (started, _) in self.again.drain(..) {
+            started.fail(error());
+        }
+        if let Some(active) = self.active.take() {
+            // Whoever waits for the items finds that nobody cuts them any more.
+            active.ticket.end();
+            self.owner.arrived(&(0..0));
+            self.worker.finish(active.started, false);
+        }
+    }
+
+    /// Waits for a worker that has ended, fails the call that it was running, and puts back what it had not started. `Break` if there is not
+    /// to be another.
+    pub(super) fn bury(&mut self, child: Child) -> ControlFlow<()> {
+        let (pid, ready) = (child.pid(), child.ready);
+        let unfit = child.unfit.clone();
+        let board = std::sync::Arc::clone(&child.board);
+        let ended = child.bury();
+        let why = self.ending.take().map(|(why, _)| why);
+        let expected = why.is_some();
+        let verdict = self.verdict(pid, ended, ready, expected, unfit);
+
+        let mut unstarted = Vec::new();
+        for sent in std::mem::take(&mut self.window) {
+            let was_started = board.slot(sent.call).started() as usize;
+            match sent.load {
+                Load::Call { hold, attempts, .. } if was_started > 0 => {
+                    let Some(started) = hold.into_started() else {
+                        continue;
+                    };
+                    if self.may_try_again(&verdict, &why, attempts, sent.retries) {
+                        self.again.push_back((started, attempts + 1));
+                    } else {
+                        started.fail(error(&verdict, &why, pid, ended));
+                    }
+                }
+                Load::Call { hold, attempts, .. } => {
+                    if let Hold::Unstarted(taken) = hold {
+                        if let Some(parcel) = taken.cargo() {
+                            parcel.reclaim();
+                        }
+                        unstarted.push(taken);
+                    } else if let Hold::Started(started) = hold {
+                        // It was tried before, and not yet again.
+                        self.again.push_back((started, attempts));
+                    }
+                }
+                Load::Chunk {
+                    ticket,
+                    chunk,
+                    replies,
+                } => {
+                    board.slot(sent.call).recall();
+                    let attempts = if replies == 0 { chunk.attempts } else { 0 };
+                    if was_started <= replies {
+                        ticket.give_back(&chunk, replies, attempts);
+                    } else if self.may_try_again(&verdict, &why, attempts, sent.retries) {
+                        ticket.give_back(&chunk, replies, attempts + 1);
+                    } else {
+                        let item = chunk.first + replies as u64;
+                        ticket.fail(item, error(&verdict, &why, pid, ended));
+                        ticket.give_back(&chunk, replies + 1, 0);
+                    }
+                }
+            }
+        }
+        // Each goes ahead of all, so the first is the last.
+        for taken in unstarted.into_iter().rev() {
+            taken.give_back();
+        }
+        match verdict {
+            None => ControlFlow::Continue(()),
+            Some(Verdict::Asked(_)) => {
+                self.give_up(|| error(&verdict, &why, pid, ended));
+                ControlFlow::Break(())
+            }
+            Some(Verdict::Broken(ref cause)) => {
+                self.worker.break_down(broken(cause));
+                self.give_up(|| TaskError::Broken(broken(cause)));
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Why there is to be no worker any more, if that is so.
+    fn verdict(
+        &self,
+        pid: u32,
+        ended: Ended,
+        ready: bool,
+        expected: bool,
+        unfit: Option<String>,
+    ) -> Option<Verdict> {
+        let shared = self.shared();
+        if let Some(verdict) = shared.verdict() {
+            return Some(verdict);
+        }
+        let cause = if let Some(why) = unfit {
+            why
+        } else if !ready && !expected && shared.was_not_ready() {
+            format!(
+                "its worker processes end before they are ready; the last, {pid}, {ended}. If this program's `main` has run in them, call \
+                 `concurrent_futures::init_worker()` at its beginning"
+            )
+        } else if ready && !expected && shared.settings.on_death == OnDeath::Break {
+            format!("its worker process {pid} {ended}")
+        } else {
+            return None;
+        };
+        let verdict = Verdict::Broken(cause);
+        shared.end_all(verdict.clone(), Signal::KILL);
+        Some(verdict)
+    }
+
+    fn may_try_again(
+        &self,
+        verdict: &Option<Verdict>,
+        why: &Option<Why>,
+        attempts: u32,
+        retries: u32,
+    ) -> bool {
+        verdict.is_none() && why.is_none() && attempts < retries
+    }
+}
+
+fn broken(cause: &str) -> BrokenExecutor {
+    BrokenExecutor::new(BrokenKind::ProcessPool, cause)
+}
+
+/// What a call fails with that was running.
+fn error(verdict: &Option<Verdict>, why: &Option<Why>, pid: u32, ended: Ended) -> TaskError {
+    let reason = match (verdict, why) {
+        (_, Some(Why::TimedOut(limit))) => {
+            return TaskError::TimedOut(TimedOut::new(*limit, pid));
+        }
+        (Some(Verdict::Broken(cause)), _) => return TaskError::Broken(broken(cause)),
+        (Some(Verdict::Asked(what)), _) => Some((*what).to_owned()),
+        (None, Some(Why::Protocol(error))) => Some(error.to_string()),
+        (None, Some(Why::Channel)) => Some("it closed its channel and went on".to_owned()),
+        (None, None) => None,
+    };
+    TaskError::WorkerDied(WorkerDied::new(pid, ended, reason))
+}

@@ -1,0 +1,492 @@
+//! The items of one map on their way: encoded, cut into chunks when a worker has time for one, and their results.
+//!
+//! In the pool's queue are tickets, as many as there are workers. A worker that takes one cuts chunks until nothing is left, each as large
+//! as it can do in about a millisecond by what the items before took.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use concurrent_futures_core::future::{CancelledBy, TaskError};
+
+use super::{
+    board::MOST_ITEMS,
+    function::Function,
+    parcel::Limits,
+    wire::{self, CALL_PREFIX, ITEM_PREFIX},
+};
+
+/// How long a chunk is to take.
+const CHUNK_NANOS: f64 = 1e6;
+/// How long a chunk is to take when there are only few items left.
+const LEAST_NANOS: f64 = 5e4;
+/// How many times larger a chunk may be than what is known of the items.
+const GROWTH: usize = 8;
+/// The most bytes of a chunk, if it has more than one item.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Items that wait, one behind the other: how many, and their frames' bytes.
+#[derive(Debug, Default)]
+struct Run {
+    first: u64,
+    count: usize,
+    bytes: Vec<u8>,
+    /// Before this they were taken.
+    at: usize,
+    attempts: u32,
+}
+
+/// Items on their way to a worker.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) first: u64,
+    pub(crate) count: usize,
+    /// How often its first item was tried before; of others it is none.
+    pub(crate) attempts: u32,
+    /// The body of a call's frame.
+    pub(crate) body: Vec<u8>,
+}
+
+/// What has come of an item.
+#[derive(Debug)]
+pub(crate) enum Got {
+    /// Short ones need no memory of their own.
+    Short(u8, [u8; SHORT]),
+    Long(Box<[u8]>),
+    Error(TaskError),
+}
+
+const SHORT: usize = 22;
+
+impl Got {
+    fn value(bytes: &[u8]) -> Self {
+        match u8::try_from(bytes.len()) {
+            Ok(length) if bytes.len() <= SHORT => {
+                let mut short = [0; SHORT];
+                short[..bytes.len()].copy_from_slice(bytes);
+                Self::Short(length, short)
+            }
+            _ => Self::Long(bytes.into()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    pending: VecDeque<Run>,
+    /// How many items were ever added.
+    added: u64,
+    /// What has come, and was not taken: in the order of the input, where `first` is the number of the first, or as it came.
+    results: VecDeque<Option<Got>>,
+    first: u64,
+    ordered: bool,
+    /// Tickets that may still cut.
+    tickets: usize,
+    /// How long an item takes, and of how many that is known.
+    nanos: Option<(f64, usize)>,
+    /// Whether somebody waits for a result.
+    waiting: bool,
+    closed: bool,
+}
+
+/// What a map and its tickets share.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    state: Mutex<State>,
+    came: Condvar,
+    function: Function,
+    pub(crate) limits: Limits,
+    chunksize: Option<usize>,
+    workers: usize,
+}
+
+/// Why a wait for results ended without one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Dry {
+    TimedOut,
+    /// Items wait, and nobody has a ticket any more.
+    NoTicket,
+    /// There are no items left.
+    Over,
+}
+
+impl Feed {
+    pub(crate) fn new(
+        function: Function,
+        limits: Limits,
+        chunksize: Option<usize>,
+        workers: usize,
+        ordered: bool,
+    ) -> Self {
+        Self {
+            state: Mutex::new(State {
+                pending: VecDeque::new(),
+                added: 0,
+                results: VecDeque::new(),
+                first: 0,
+                ordered,
+                tickets: 0,
+                nanos: None,
+                waiting: false,
+                closed: false,
+            }),
+            came: Condvar::new(),
+            function,
+            limits,
+            chunksize,
+            workers,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nobody else's code runs inside.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds encoded items, and says how many tickets there should be more.
+    pub(crate) fn add(&self, count: usize, bytes: &[u8]) -> usize {
+        let mut state = self.state();
+        let first = state.added;
+        state.added += count as u64;
+        match state.pending.back_mut() {
+            Some(last) if last.first + last.count as u64 == first && last.attempts == 0 => {
+                last.count += count;
+                last.bytes.extend_from_slice(bytes);
+            }
+            _ => state.pending.push_back(Run {
+                first,
+                count,
+                bytes: bytes.to_vec(),
+                at: 0,
+                attempts: 0,
+            }),
+        }
+        self.wanted(&state)
+    }
+
+    /// How many tickets there should be more.
+    pub(crate) fn wanted_now(&self) -> usize {
+        self.wanted(&self.state())
+    }
+
+    fn wanted(&self, state: &State) -> usize {
+        let items = state.pending.iter().map(|run| run.count).sum::<usize>();
+        self.workers.min(items).saturating_sub(state.tickets)
+    }
+
+    /// Takes what has come next; waits for it until `deadline`, for ever if there is none. Moves as much else as has come to `more`.
+    pub(crate) fn next(
+        &self,
+        wait: bool,
+        deadline: Option<Instant>,
+        more: &mut VecDeque<Got>,
+    ) -> Result<Got, Dry> {
+        let mut state = self.state();
+        loop {
+            while let Some(Some(_)) = state.results.front()
+                && more.len() < 4096
+            {
+                more.extend(state.results.pop_front().flatten());
+                state.first += 1;
+            }
+            if let Some(got) = more.pop_front() {
+                return Ok(got);
+            }
+            if state.tickets == 0 && !state.pending.is_empty() {
+                return Err(Dry::NoTicket);
+            }
+            if state.first == state.added {
+                return Err(Dry::Over);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if !wait || left.is_some_and(|left| left.is_zero()) {
+                return Err(Dry::TimedOut);
+            }
+            state.waiting = true;
+            state = match left {
+                None => self
+                    .came
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(left) => {
+                    let waited = self.came.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+            state.waiting = false;
+        }
+    }
+
+    /// How many items have no result that was taken.
+    pub(crate) fn outstanding(&self) -> u64 {
+        let state = self.state();
+        state.added - state.first
+    }
+
+    /// What no worker has started is cancelled, because the pool is shut down.
+    pub(crate) fn cancel(&self) {
+        self.fail_pending(|| TaskError::Cancelled(CancelledBy::Shutdown));
+    }
+
+    /// Items that wait get errors for results, made one by one.
+    pub(crate) fn fail_pending(&self, error: impl Fn() -> TaskError) {
+        let mut state = self.state();
+        let pending = std::mem::take(&mut state.pending);
+        for run in pending {
+            for item in run.first..run.first + run.count as u64 {
+                state.put(item, Got::Error(error()));
+            }
+        }
+        self.tell(state);
+    }
+
+    /// Nobody wants results any more: what waits is dropped.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let dropped = (
+            std::mem::take(&mut state.pending),
+            std::mem::take(&mut state.results),
+        );
+        drop(state);
+        drop(dropped);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    fn tell(&self, state: MutexGuard<'_, State>) {
+        let tell = state.waiting
+            && (matches!(state.results.front(), Some(Some(_)))
+                || state.tickets == 0 && !state.pending.is_empty());
+        drop(state);
+        if tell {
+            self.came.notify_one();
+        }
+    }
+}
+
+impl State {
+    fn put(&mut self, item: u64, got: Got) {
+        if self.closed {
+            return;
+        }
+        if !self.ordered {
+            self.results.push_back(Some(got));
+            return;
+        }
+        let Some(place) = item
+            .checked_sub(self.first)
+            .and_then(|at| usize::try_from(at).ok())
+        else {
+            return;
+        };
+        if self.results.len() <= place {
+            self.results.resize_with(place + 1, || None);
+        }
+        self.results[place] = Some(got);
+    }
+}
+
+/// The right to cut chunks of a feed.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) feed: Arc<Feed>,
+    /// Whether it is counted; changes under the feed's lock.
+    valid: AtomicBool,
+}
+
+impl Ticket {
+    /// One more ticket.
+    pub(crate) fn new(feed: &Arc<Feed>) -> Arc<Self> {
+        feed.state().tickets += 1;
+        Arc::new(Self {
+            feed: Arc::clone(feed),
+            valid: AtomicBool::new(true),
+        })
+    }
+
+    fn set(&self, state: &mut State, valid: bool) {
+        match (self.valid.swap(valid, Ordering::Relaxed), valid) {
+            (true, false) => state.tickets -= 1,
+            (false, true) => state.tickets += 1,
+            _ => {}
+        }
+    }
+
+    /// Items for a worker that can take at most so many; `None` if there are none, and the ticket is not valid any more.
+    pub(crate) fn cut(&self, most: usize) -> Option<Chunk> {
+        let feed = &self.feed;
+        let mut state = feed.state();
+        let waiting = state.pending.iter().map(|run| run.count).sum::<usize>();
+        let size = match (feed.chunksize, state.nanos) {
+            (Some(size), _) => size,
+            (None, None) => 1,
+            (None, Some((nanos, known))) => {
+                let in_time = (CHUNK_NANOS / nanos.max(1.0)) as usize;
+                // Towards the end in smaller pieces, so that all workers come to it together.
+                let least = (LEAST_NANOS / nanos.max(1.0)) as usize;
+                in_time
+                    .min(known * GROWTH)
+                    .min(least.max(waiting / (2 * feed.workers)))
+            }
+        };
+        let size = size.clamp(1, most.clamp(1, MOST_ITEMS));
+        let Some(run) = state.pending.front_mut() else {
+            self.set(&mut state, false);
+            return None;
+        };
+        let chunk = run.cut(size, feed.function);
+        if run.count == 0 {
+            state.pending.pop_front();
+        }
+        Some(chunk)
+    }
+
+    /// Nobody will cut with it any more.
+    pub(crate) fn end(&self) {
+        let mut state = self.feed.state();
+        self.set(&mut state, false);
+        self.feed.tell(state);
+    }
+
+    /// So many items of a chunk were run, in this time.
+    pub(crate) fn took(&self, items: usize, nanos: u64) {
+        if items > 0 {
+            let new = nanos as f64 / items as f64;
+            let mut state = self.feed.state();
+            let (old, known) = state.nanos.unwrap_or((new, 0));
+            state.nanos = Some((f64::midpoint(old, new), known.max(items)));
+        }
+    }
+
+    /// What has come of the items of one chunk.
+    pub(crate) fn results(&self) -> Results<'_> {
+        Results {
+            feed: &self.feed,
+            state: Some(self.feed.state()),
+        }
+    }
+
+    /// An item has failed.
+    pub(crate) fn fail(&self, item: u64, error: TaskError) {
+        let mut state = self.feed.state();
+        state.put(item, Got::Error(error));
+        self.feed.tell(state);
+    }
+
+    /// The items of a chunk from `from` on come back, ahead of all others; the first was tried so often.
+    pub(crate) fn give_back(&self, chunk: &Chunk, from: usize, attempts: u32) {
+        let mut state = self.feed.state();
+        if state.closed || from >= chunk.count {
+            return;
+        }
+        let mut rest = &chunk.body[CALL_PREFIX..];
+        for _ in 0..from {
+            let _ = wire::read_item(&mut rest);
+        }
+        let mut run = Run {
+            first: chunk.first + from as u64,
+            count: chunk.count - from,
+            bytes: rest.to_vec(),
+            at: 0,
+            attempts,
+        };
+        if attempts > 0 && run.count > 1 {
+            let first = run.cut(1, self.feed.function);
+            state.pending.push_front(Run { attempts: 0, ..run });
+            run = Run {
+                first: first.first,
+                count: 1,
+                bytes: first.body[CALL_PREFIX..].to_vec(),
+                at: 0,
+                attempts,
+            };
+        }
+        state.pending.push_front(run);
+        self.set(&mut state, true);
+    }
+}
+
+impl Run {
+    /// At most `size` items of it, from the beginning.
+    fn cut(&mut self, size: usize, function: Function) -> Chunk {
+        let mut rest = &self.bytes[self.at..];
+        let mut count = 0;
+        let size = size.min(self.count);
+        while count < size {
+            let before = rest;
+            if wire::read_item(&mut rest).is_err() {
+                break;
+            }
+            let length = self.bytes.len() - self.at - rest.len();
+            if count > 0 && length > CHUNK_BYTES {
+                rest = before;
+                break;
+            }
+            count += 1;
+        }
+        let length = self.bytes.len() - self.at - rest.len();
+        let mut body = Vec::with_capacity(CALL_PREFIX + length);
+        wire::begin_call(function, &mut body);
+        body.extend_from_slice(&self.bytes[self.at..self.at + length]);
+        let chunk = Chunk {
+            first: self.first,
+            count,
+            attempts: self.attempts,
+            body,
+        };
+        self.first += count as u64;
+        self.count -= count;
+        self.at += length;
+        if self.at > self.bytes.len() / 2 && self.at > CHUNK_BYTES {
+            self.bytes.drain(..self.at);
+            self.at = 0;
+        }
+        chunk
+    }
+}
+
+/// Appends one item as [`wire`] has it; its encoded bytes are appended by `encode`.
+pub(crate) fn push_item<E>(
+    bytes: &mut Vec<u8>,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; ITEM_PREFIX]);
+    if let Err(error) = encode(bytes) {
+        bytes.truncate(start);
+        return Err(error);
+    }
+    let length = wire::length_of(bytes.len() - start - ITEM_PREFIX);
+    bytes[start..start + ITEM_PREFIX].copy_from_slice(&length.to_le_bytes());
+    Ok(())
+}
+
+/// Puts results in, many at a time; whoever waits is told when it is dropped.
+pub(crate) struct Results<'a> {
+    feed: &'a Feed,
+    state: Option<MutexGuard<'a, State>>,
+}
+
+impl Results<'_> {
+    pub(crate) fn value(&mut self, item: u64, bytes: &[u8]) {
+        if let Some(state) = &mut self.state {
+            state.put(item, Got::value(bytes));
+        }
+    }
+}
+
+impl Drop for Results<'_> {
+    fn drop(&mut self) {
+        if let Some(state) = self.state.take() {
+            self.feed.tell(state);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Worker processes (feature `process`, Linux).
+//!
+//! The scheduling is the core's, as for threads: a pool has workers, and each is a thread of this process that looks after one worker
+//! process. `owner` and `carry` are what such a thread does, `burial` what it does when its process has ended. `child` is the process as
+//! the pool has it, `worker` the process itself. They talk over one socket ([`wire`], with `codec` for values), and know of each call
+//! whether it was started by a word that they share (`board`). `function` names functions, `feed` and `map` are what maps are made of.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "the feature `process` of concurrent-futures is for Linux; elsewhere depend on it with `default-features = false, features = [\"serde\"]`"
+);
+
+mod board;
+mod builder;
+mod burial;
+mod carry;
+mod child;
+mod codec;
+mod executor;
+mod failure;
+mod feed;
+mod function;
+mod hello;
+mod hook;
+mod hygiene;
+mod image;
+mod map;
+mod options;
+mod outbox;
+mod owner;
+mod panics;
+mod parcel;
+mod settings;
+mod spawner;
+mod window;
+mod wire;
+mod worker;
+
+pub use builder::ProcessPoolBuilder;
+pub use executor::{ProcessPoolExecutor, ProcessPoolHandle};
+pub use hook::init_worker;
+pub use map::{ProcessMap, ProcessMapUnordered};
+pub use options::CallOptions;
+pub use settings::{ChildOutput, OnDeath};

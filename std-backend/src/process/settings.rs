@@ -1,0 +1,194 @@
+//! What a pool of processes is like, and what all of its parts share.
+
+use std::{
+    ffi::OsString,
+    fs::OpenOptions,
+    io,
+    path::PathBuf,
+    process::Stdio,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{child::Child, function::Function};
+
+/// What happens to a call whose worker process ends while it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnDeath {
+    /// It fails, with what is known of the end. Nothing else is affected.
+    #[default]
+    Fail,
+    /// It is run again, on another worker, at most so many times; then it fails. For calls that may run twice.
+    Retry(u32),
+    /// It fails, and with it the pool and everything in it, as in CPython.
+    Break,
+}
+
+/// Where what the worker processes print goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChildOutput {
+    /// To where this process prints.
+    #[default]
+    Inherit,
+    /// Nowhere.
+    Discard,
+    /// To the end of this file, which is made if it is not there.
+    Append(PathBuf),
+}
+
+impl ChildOutput {
+    pub(crate) fn open(&self) -> io::Result<Stdio> {
+        match self {
+            Self::Inherit => Ok(Stdio::inherit()),
+            Self::Discard => Ok(Stdio::null()),
+            Self::Append(path) => {
+                let file = OpenOptions::new().append(true).create(true).open(path)?;
+                Ok(Stdio::from(file))
+            }
+        }
+    }
+}
+
+/// Everything that was chosen.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) prefix: String,
+    pub(crate) max_workers: usize,
+    pub(crate) max_tasks_per_child: Option<u64>,
+    pub(crate) window: usize,
+    pub(crate) on_death: OnDeath,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) address_space: Option<u64>,
+    pub(crate) stack_size: u64,
+    pub(crate) clear_environment: bool,
+    pub(crate) environment: Vec<(OsString, Option<OsString>)>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) stdout: ChildOutput,
+    pub(crate) stderr: ChildOutput,
+    pub(crate) initializer: Option<(Function, Vec<u8>)>,
+    /// How deep in workers of workers the workers of this pool are.
+    pub(crate) depth: u32,
+}
+
+/// How many workers in a row may end before they are ready.
+const MOST_UNREADY: u32 = 3;
+
+/// What the parts of one pool share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    /// The worker processes that nobody has waited for yet: their numbers belong to nobody else.
+    alive: Mutex<Vec<Pid>>,
+    /// Started, and not yet looked after.
+    nursery: Mutex<Vec<Child>>,
+    started: AtomicU64,
+    unready: AtomicU32,
+    cancelled: AtomicBool,
+    ended: Mutex<Option<Verdict>>,
+}
+
+/// Why all workers were ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    /// Somebody asked for it.
+    Asked(&'static str),
+    /// The pool is broken.
+    Broken(String),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            alive: Mutex::default(),
+            nursery: Mutex::default(),
+            started: AtomicU64::new(0),
+            unready: AtomicU32::new(0),
+            cancelled: AtomicBool::new(false),
+            ended: Mutex::default(),
+        }
+    }
+
+    /// A name for the next worker.
+    pub(crate) fn next_name(&self) -> String {
+        let index = self.started.fetch_add(1, Ordering::Relaxed);
+        format!("{}_{index}", self.settings.prefix)
+    }
+
+    /// Has a process be ended with the others. False, and it is not, if they were ended already.
+    pub(crate) fn born(&self, pid: Pid) -> bool {
+        let ended = lock(&self.ended);
+        if ended.is_none() {
+            lock(&self.alive).push(pid);
+        }
+        ended.is_none()
+    }
+
+    /// Somebody is about to wait for it: its number may soon be another's.
+    pub(crate) fn gone(&self, pid: Pid) {
+        lock(&self.alive).retain(|alive| *alive != pid);
+    }
+
+    /// Leaves a process that was started to the worker that will look after it.
+    pub(crate) fn hand_over(&self, child: Child) {
+        lock(&self.nursery).push(child);
+    }
+
+    /// A process that nobody looks after yet.
+    pub(crate) fn adopt(&self) -> Option<Child> {
+        lock(&self.nursery).pop()
+    }
+
+    /// Sends a signal to all workers, and what they have started; none are started any more.
+    pub(crate) fn end_all(&self, verdict: Verdict, signal: Signal) {
+        lock(&self.ended).get_or_insert(verdict);
+        for pid in lock(&self.alive).iter() {
+            // What is not there any more needs no signal.
+            let _ = kill_process_group(*pid, signal);
+        }
+    }
+
+    /// Why all workers were ended, if they were.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        lock(&self.ended).clone()
+    }
+
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let alive = lock(&self.alive);
+        alive
+            .iter()
+            .map(|pid| pid.as_raw_pid().cast_unsigned())
+            .collect()
+    }
+
+    /// What no worker has started is cancelled, items of maps included.
+    pub(crate) fn cancel_queued(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// A worker was ready.
+    pub(crate) fn was_ready(&self) {
+        self.unready.store(0, Ordering::Relaxed);
+    }
+
+    /// A worker ended before it was ready. True if that happened too often.
+    pub(crate) fn was_not_ready(&self) -> bool {
+        self.unready.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_UNREADY
+    }
+}

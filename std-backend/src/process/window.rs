@@ -1,0 +1,168 @@
+//! What was sent to a worker and is not done.
+
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+    time::Duration,
+};
+
+use concurrent_futures_core::scheduler::{Started, Taken};
+
+use super::{
+    child::Child,
+    feed::{Chunk, Ticket},
+    owner::Processes,
+    wire::{self, HEADER, Header, Kind},
+};
+
+/// How many pieces are sent with one call of the system: two for each entry.
+const PIECES: usize = 32;
+
+/// A call that was sent, or will be: not started as far as anybody knows, or started.
+#[derive(Debug)]
+pub(crate) enum Hold<'a> {
+    Unstarted(Taken<'a, Processes>),
+    Started(Started<'a, Processes>),
+    /// It is not this worker's any more.
+    Nothing,
+}
+
+impl<'a> Hold<'a> {
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Nothing)
+    }
+
+    /// The worker has started it.
+    pub(crate) fn start(&mut self) {
+        *self = match self.take() {
+            Self::Unstarted(taken) => taken.start().map_or(Self::Nothing, Self::Started),
+            other => other,
+        };
+    }
+
+    /// The started call, if it is one.
+    pub(crate) fn into_started(mut self) -> Option<Started<'a, Processes>> {
+        self.start();
+        match self {
+            Self::Started(started) => Some(started),
+            _ => None,
+        }
+    }
+}
+
+/// What a frame was made of.
+#[derive(Debug)]
+pub(crate) enum Load<'a> {
+    Call {
+        hold: Hold<'a>,
+        body: Arc<Vec<u8>>,
+        attempts: u32,
+    },
+    Chunk {
+        ticket: Arc<Ticket>,
+        chunk: Chunk,
+        /// How many replies have come.
+        replies: usize,
+    },
+}
+
+/// One frame on its way, or there, and not answered.
+#[derive(Debug)]
+pub(crate) struct Sent<'a> {
+    pub(crate) call: u32,
+    pub(crate) load: Load<'a>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retries: u32,
+    header: [u8; HEADER],
+    sent: usize,
+}
+
+impl<'a> Sent<'a> {
+    /// Offers it to the worker, under a number of its own. It is to be sent.
+    pub(crate) fn offer(child: &mut Child, load: Load<'a>, limits: super::parcel::Limits) -> Self {
+        let call = child.next_call();
+        let mut sent = Self {
+            call,
+            load,
+            timeout: limits.timeout,
+            retries: limits.retries,
+            header: [0; HEADER],
+            sent: 0,
+        };
+        let items = sent.items();
+        child.board.slot(call).offer(items);
+        child.served += items as u64;
+        sent.header = Header {
+            kind: Kind::Call,
+            last: false,
+            call,
+            length: wire::length_of(sent.body().len()),
+            item: wire::length_of(items),
+            nanos: 0,
+        }
+        .to_bytes();
+        sent
+    }
+
+    pub(crate) fn items(&self) -> usize {
+        match &self.load {
+            Load::Call { .. } => 1,
+            Load::Chunk { chunk, .. } => chunk.count,
+        }
+    }
+
+    fn body(&self) -> &[u8] {
+        match &self.load {
+            Load::Call { body, .. } => body,
+            Load::Chunk { chunk, .. } => &chunk.body,
+        }
+    }
+
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent == HEADER + self.body().len()
+    }
+
+    fn unsent(&self) -> [&[u8]; 2] {
+        let body = self.body();
+        match self.sent.checked_sub(HEADER) {
+            None => [&self.header[self.sent..], body],
+            Some(sent) => [&body[sent..], &[]],
+        }
+    }
+}
+
+/// Sends as much of what was not sent as there is room for. True if that is all of it.
+pub(crate) fn send<'a, 'b: 'a>(
+    child: &mut Child,
+    window: impl Iterator<Item = &'a mut Sent<'b>>,
+) -> io::Result<bool> {
+    child.greet()?;
+    if child.has_greeting() {
+        return Ok(false);
+    }
+    let mut unsent: Vec<_> = window.filter(|sent| !sent.is_sent()).collect();
+    let mut first = 0;
+    while first < unsent.len() {
+        let pieces: Vec<_> = unsent[first..]
+            .iter()
+            .flat_map(|sent| sent.unsent())
+            .filter(|piece| !piece.is_empty())
+            .take(PIECES)
+            .map(IoSlice::new)
+            .collect();
+        let mut written = child.send(&pieces)?;
+        if written == 0 {
+            return Ok(false);
+        }
+        for sent in &mut unsent[first..] {
+            let part = written.min(HEADER + sent.body().len() - sent.sent);
+            sent.sent += part;
+            written -= part;
+            if !sent.is_sent() {
+                break;
+            }
+            first += 1;
+        }
+    }
+    Ok(true)
+}
