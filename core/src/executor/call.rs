@@ -118,10 +118,13 @@ impl<L: 'static, R, F: FnOnce(&L) -> R> Given for WithLocal<F, L> {
     }
 }
 
+/// A worker-local value of this type, and what counts as a failure.
+pub(super) type AndJudge<L, J> = (fn(&L), J);
+
 /// A call that runs elsewhere: what is called here gets the outcome from where the worker has put it.
 pub(super) struct Arrival<F, L, J>(
     pub(super) F,
-    pub(super) core::marker::PhantomData<(fn(&L), J)>,
+    pub(super) core::marker::PhantomData<AndJudge<L, J>>,
 );
 
 impl<L: 'static, R, F, J> Call for Arrival<F, L, J>

@@ -18,6 +18,8 @@ use crate::{
 struct Brought<C>(C);
 
 impl<C: Cargo> Keep for Brought<C> {
+    const IS_ELSEWHERE: bool = true;
+
     fn cargo(&self) -> NonNull<()> {
         NonNull::from(&self.0).cast()
     }
@@ -57,10 +59,6 @@ impl<B: Backend> Handle<B> {
     ///
     /// # Errors
     /// As there.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a result inside a future is what it is"
-    )]
     pub fn submit_cargo_result<T, E, F>(
         &self,
         cargo: B::Cargo,

@@ -45,6 +45,9 @@ pub(crate) trait Storage<C: Call>: Sized + 'static {
         false
     }
 
+    /// Whether the call runs elsewhere, so that its outcome has a way to go.
+    const IS_ELSEWHERE: bool = false;
+
     /// What the call brought along for a worker that runs it elsewhere.
     fn cargo(&self) -> NonNull<()> {
         NonNull::dangling()
@@ -80,6 +83,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         drop_outcome: Self::drop_outcome,
         free: Self::free,
         is_pumped: S::IS_PUMPED,
+        is_elsewhere: S::IS_ELSEWHERE,
         pump: Self::pump,
         cargo: Self::cargo,
         recall: Self::recall,

@@ -42,6 +42,8 @@ pub(crate) struct Vtable {
     pub(crate) free: unsafe fn(NonNull<Header>),
     /// Whether whoever waits for this call runs calls of its pool.
     pub(crate) is_pumped: bool,
+    /// Whether the call runs elsewhere, so that its outcome has a way to go.
+    pub(crate) is_elsewhere: bool,
     /// Runs one call of the pool that this call keeps alive; false if there is none. The caller has a reference.
     pub(crate) pump: unsafe fn(NonNull<Header>) -> bool,
     /// What the call brought along for a worker that runs it elsewhere: a `Cargo` of its pool's backend. The caller has a reference.

@@ -23,6 +23,9 @@ pub(crate) trait Keep: 'static {
         false
     }
 
+    /// As [`Storage::IS_ELSEWHERE`].
+    const IS_ELSEWHERE: bool = false;
+
     /// As [`Storage::cargo`].
     fn cargo(&self) -> NonNull<()> {
         NonNull::dangling()
@@ -55,6 +58,8 @@ impl<C: Call, K: Keep> Storage<C> for Boxed<K> {
     fn pump(&self) -> bool {
         self.0.pump()
     }
+
+    const IS_ELSEWHERE: bool = K::IS_ELSEWHERE;
 
     fn cargo(&self) -> NonNull<()> {
         self.0.cargo()

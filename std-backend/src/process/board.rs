@@ -255,3 +255,6 @@ impl Slot<'_> {
             .map_or(0, |(_, started)| started as u32)
     }
 }
+
+#[cfg(test)]
+mod tests;

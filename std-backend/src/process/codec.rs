@@ -78,3 +78,6 @@ fn refuse(stage: CodecStage, error: &postcard::Error) -> CodecError {
     };
     CodecError::new(stage, reason)
 }
+
+#[cfg(test)]
+mod tests;

@@ -490,3 +490,6 @@ impl Drop for Results<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,8 +118,10 @@ impl Callee {
             align_of::<Descriptor>(),
         )?;
         let descriptor = std::ptr::with_exposed_provenance::<Descriptor>(descriptor);
+        // The magic comes first.
+        let magic = descriptor.cast::<u64>();
         // SAFETY: it lies in readable memory of the program, aligned, and that memory stays as it is.
-        let magic = unsafe { (&raw const (*descriptor).magic).read() };
+        let magic = unsafe { magic.read() };
         if magic != MAGIC {
             return None;
         }
@@ -134,3 +136,6 @@ impl Callee {
         unsafe { (self.call)(self.function, arguments, result) }
     }
 }
+
+#[cfg(test)]
+mod tests;

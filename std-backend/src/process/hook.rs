@@ -123,10 +123,8 @@ pub(crate) fn keep() {
 /// the first thing in `main`.
 ///
 /// ```
-/// fn main() {
-///     concurrent_futures::init_worker();
-///     // The program.
-/// }
+/// concurrent_futures::init_worker();
+/// // The rest of `main`.
 /// ```
 pub fn init_worker() {
     if is_marked() {

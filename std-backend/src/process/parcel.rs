@@ -101,3 +101,6 @@ impl Cargo for Parcel {
         withdrawn
     }
 }
+
+#[cfg(test)]
+mod tests;

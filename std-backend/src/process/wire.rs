@@ -282,3 +282,6 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], WireError> {
     *bytes = rest;
     Ok(*taken)
 }
+
+#[cfg(test)]
+mod tests;
