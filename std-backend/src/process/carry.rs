@@ -11,33 +11,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use concurrent_futures_core::{
-    future::TaskError,
-    scheduler::{Started, Taken, Worker},
-};
-use rustix::process::Signal;
-
 use super::{
     board::SLOTS,
-    child::Child,
-    codec,
-    failure::Failure,
     feed::Ticket,
     owner::{Owner, Processes},
     parcel::{Limits, Load as Cargo, Parcel},
     settings::Shared,
-    window::{Hold, Load, Sent, send},
-    wire::{Frame, Kind, WireError},
+    window::{Hold, Load, Sent},
+    wire::WireError,
+};
+use concurrent_futures_core::{
+    future::TaskError,
+    scheduler::{Started, Taken, Worker},
 };
 
 /// How long calls that wait behind another in a worker may take together.
 const WINDOW_NANOS: f64 = 2e5;
 /// How many chunks of one map are with a worker: one that runs, and the next.
 const CHUNKS: usize = 2;
-/// How often a worker is looked at that has not answered, and has more to do than one call.
-const TICK: Duration = Duration::from_millis(1);
-/// How long a worker that closed its channel may take to end.
-const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// A map whose items are cut for this worker.
 pub(super) struct Active<'a> {
@@ -55,9 +46,9 @@ pub(super) enum Why {
 
 /// How far the worker was when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Progress {
-    call: u32,
-    started: u32,
+pub(super) struct Progress {
+    pub(super) call: u32,
+    pub(super) started: u32,
 }
 
 /// One stretch of work of one worker.
@@ -69,12 +60,12 @@ pub(crate) struct Carrying<'w, 'a> {
     pub(super) again: VecDeque<(Started<'a, Processes>, u32)>,
     pub(super) active: Option<Active<'a>>,
     /// How long calls took lately.
-    nanos: Option<f64>,
-    progress: Option<Progress>,
-    since: Instant,
+    pub(super) nanos: Option<f64>,
+    pub(super) progress: Option<Progress>,
+    pub(super) since: Instant,
     pub(super) ending: Option<(Why, Option<Instant>)>,
     /// Whether what runs there is long, and what was behind it was taken back: nothing more is sent until it is over.
-    settled: bool,
+    pub(super) settled: bool,
 }
 
 impl<'w, 'a> Carrying<'w, 'a> {
@@ -278,302 +269,5 @@ impl<'w, 'a> Carrying<'w, 'a> {
             return;
         }
         self.window.push_back(sent);
-    }
-
-    /// Sends, waits, and takes in what has come, once. False if the worker is not to be used any more.
-    fn exchange(&mut self, child: &mut Child) -> bool {
-        let all_sent = match send(child, self.window.iter_mut()) {
-            Ok(all_sent) => all_sent,
-            Err(_) => return self.lost(child),
-        };
-        let happened = match child.wait(!all_sent, self.patience()) {
-            Ok(happened) => happened,
-            Err(_) => return self.lost(child),
-        };
-        let mut at_end = false;
-        if happened.readable {
-            match child.receive(&mut self.owner.inbox.borrow_mut()) {
-                Ok(Some(0)) | Err(_) => at_end = true,
-                Ok(_) => {}
-            }
-        } else if !happened.ended {
-            self.look(child);
-        }
-        if let Err(error) = self.take_in(child) {
-            self.end(child, Why::Protocol(error), Signal::KILL);
-            return self.lost(child);
-        }
-        if happened.ended || at_end {
-            return self.lost(child);
-        }
-        true
-    }
-
-    /// The worker has ended, or is as good as that: takes in what there is.
-    fn lost(&mut self, child: &mut Child) -> bool {
-        if !child.ends_within(Some(LAST_BREATH)) {
-            self.end(child, Why::Channel, Signal::KILL);
-            child.ends_within(None);
-        }
-        loop {
-            let received = child.receive(&mut self.owner.inbox.borrow_mut());
-            if !matches!(received, Ok(Some(1..))) {
-                break;
-            }
-        }
-        child.collect(&mut self.owner.inbox.borrow_mut());
-        // What is not of the protocol was sent by a process that is not there any more.
-        let _ = self.take_in(child);
-        false
-    }
-
-    /// Has the worker ended for a reason, unless that was done before.
-    fn end(&mut self, child: &Child, why: Why, signal: Signal) {
-        if self.ending.is_none() {
-            self.ending = Some((why, None));
-        }
-        child.signal(signal);
-    }
-
-    /// How long to wait for something to happen.
-    fn patience(&self) -> Option<Duration> {
-        let head = self.window.front()?;
-        if let Some((_, kill_at)) = &self.ending {
-            let left = kill_at.map(|at| at.saturating_duration_since(Instant::now()));
-            return Some(left.unwrap_or(TICK).max(TICK));
-        }
-        match (self.settled, head.timeout) {
-            (true, None) => None,
-            (true, Some(limit)) => Some(limit.saturating_sub(self.since.elapsed()).max(TICK)),
-            // It starts, or reads something large.
-            (false, _) if self.progress.is_some_and(|progress| progress.started == 0) => {
-                Some(10 * TICK)
-            }
-            (false, _) => Some(TICK),
-        }
-    }
-
-    /// The worker has not answered for a while: looks at how far it is.
-    fn look(&mut self, child: &mut Child) {
-        child.collect(&mut self.owner.inbox.borrow_mut());
-        if self.take_in(child).is_err() {
-            return;
-        }
-        if let Some((_, kill_at)) = &self.ending {
-            if kill_at.is_some_and(|at| at <= Instant::now()) {
-                child.signal(Signal::KILL);
-            }
-            return;
-        }
-        let Some(head) = self.window.front_mut() else {
-            return;
-        };
-        let progress = Progress {
-            call: head.call,
-            started: child.board.slot(head.call).started(),
-        };
-        if progress.started > 0
-            && let Load::Call { hold, .. } = &mut head.load
-        {
-            hold.start();
-        }
-        let closed = matches!(&head.load, Load::Chunk { ticket, .. } if ticket.feed.is_closed());
-        if self.progress != Some(progress) {
-            if self
-                .progress
-                .is_some_and(|before| before.call == progress.call)
-            {
-                self.since = Instant::now();
-            }
-            self.progress = Some(progress);
-            self.settled = false;
-        } else if progress.started > 0 && !self.settled {
-            self.take_back(child);
-            self.settled = true;
-        }
-        if closed || self.shared().is_cancelled() {
-            self.take_back_items(child, 0);
-        }
-        let timeout = self.window.front().and_then(|head| head.timeout);
-        if let Some(limit) = timeout
-            && progress.started > 0
-            && self.since.elapsed() >= limit
-        {
-            let grace = self.shared().settings.grace;
-            let kill_at = grace.map(|grace| Instant::now() + grace);
-            self.ending = Some((Why::TimedOut(limit), kill_at));
-            child.signal(if grace.is_some() {
-                Signal::TERM
-            } else {
-                Signal::KILL
-            });
-        }
-    }
-
-    /// Takes back what the worker has not started, for others to run.
-    fn take_back(&mut self, child: &mut Child) {
-        for at in (0..self.window.len()).rev() {
-            self.take_back_items(child, at);
-            let Load::Call { hold, .. } = &mut self.window[at].load else {
-                continue;
-            };
-            if let Hold::Unstarted(taken) = hold
-                && taken.cargo().is_some_and(Parcel::reclaim)
-                && let Hold::Unstarted(taken) = hold.take()
-            {
-                child.served = child.served.saturating_sub(1);
-                taken.give_back();
-            }
-        }
-    }
-
-    fn take_back_items(&mut self, child: &mut Child, at: usize) {
-        let sent = &mut self.window[at];
-        let Load::Chunk { ticket, chunk, .. } = &sent.load else {
-            return;
-        };
-        if let Some(items) = child.board.slot(sent.call).recall() {
-            child.served = child
-                .served
-                .saturating_sub(u64::from(items.end - items.start));
-            ticket.give_back(chunk, items.start as usize, 0);
-        }
-    }
-
-    /// Deals with every frame that is there in full.
-    fn take_in(&mut self, child: &mut Child) -> Result<(), WireError> {
-        loop {
-            let frame = self.owner.inbox.borrow_mut().next()?;
-            let Some(frame) = frame else { return Ok(()) };
-            match frame.header.kind {
-                Kind::Ready => {
-                    child.ready = true;
-                    self.shared().was_ready();
-                }
-                Kind::Unfit => {
-                    let inbox = self.owner.inbox.borrow();
-                    let why = String::from_utf8_lossy(inbox.body(frame.body)).into_owned();
-                    child.unfit = Some(why);
-                }
-                Kind::Value | Kind::Failure | Kind::End => self.replied(child, &frame)?,
-                kind => return Err(WireError::Unexpected(kind)),
-            }
-        }
-    }
-
-    /// A reply to the call that was sent first: the worker goes through them in order.
-    fn replied(&mut self, child: &Child, frame: &Frame) -> Result<(), WireError> {
-        match self.window.front() {
-            Some(head) if head.call == frame.header.call => match head.load {
-                Load::Call { .. } => self.call_replied(child, frame),
-                Load::Chunk { .. } => self.items_replied(child, frame),
-            },
-            _ => Err(WireError::Unexpected(frame.header.kind)),
-        }
-    }
-
-    fn call_replied(&mut self, child: &Child, frame: &Frame) -> Result<(), WireError> {
-        let kind = frame.header.kind;
-        let Some(Sent {
-            load: Load::Call { hold, .. },
-            ..
-        }) = self.window.front_mut()
-        else {
-            return Err(WireError::Unexpected(kind));
-        };
-        let hold = hold.take();
-        if frame.header.last {
-            if kind != Kind::End {
-                let took = frame.header.nanos as f64;
-                self.nanos = Some(self.nanos.map_or(took, |old| f64::midpoint(old, took)));
-            }
-            self.pop();
-        }
-        let Some(started) = hold.into_started() else {
-            return Ok(());
-        };
-        match kind {
-            Kind::Value => {
-                self.owner.arrived(&frame.body);
-                let last = self.window.is_empty() && self.active.is_none();
-                self.worker.finish(started, last);
-                Ok(())
-            }
-            Kind::Failure => {
-                started.fail(failure(self.owner, child, frame));
-                Ok(())
-            }
-            _ => {
-                drop(started);
-                Err(WireError::Unexpected(kind))
-            }
-        }
-    }
-
-    fn items_replied(&mut self, child: &Child, frame: &Frame) -> Result<(), WireError> {
-        let Some(Sent { load, .. }) = self.window.front_mut() else {
-            return Err(WireError::Unexpected(frame.header.kind));
-        };
-        let Load::Chunk {
-            ticket,
-            chunk,
-            replies,
-        } = load
-        else {
-            return Err(WireError::Unexpected(frame.header.kind));
-        };
-        let expected = |frame: &Frame, replies: usize| {
-            let item = frame.header.item as usize;
-            if item == replies && item < chunk.count {
-                Ok(chunk.first + item as u64)
-            } else {
-                Err(WireError::Unexpected(frame.header.kind))
-            }
-        };
-        let mut frame = frame.clone();
-        match frame.header.kind {
-            Kind::Value => {
-                // As many as there are, at once.
-                let mut inbox = self.owner.inbox.borrow_mut();
-                let mut results = ticket.results();
-                loop {
-                    let item = expected(&frame, *replies)?;
-                    results.value(item, inbox.body(frame.body.clone()));
-                    *replies += 1;
-                    match inbox.next_value(frame.header.call)? {
-                        Some(next) if !frame.header.last => frame = next,
-                        Some(next) => return Err(WireError::Unexpected(next.header.kind)),
-                        None => break,
-                    }
-                }
-            }
-            Kind::Failure => {
-                let item = expected(&frame, *replies)?;
-                *replies += 1;
-                ticket.fail(item, failure(self.owner, child, &frame));
-            }
-            _ => {}
-        }
-        if frame.header.last {
-            ticket.took(*replies, frame.header.nanos);
-            self.pop();
-        }
-        Ok(())
-    }
-
-    fn pop(&mut self) {
-        self.window.pop_front();
-        self.settled = false;
-        self.progress = None;
-        self.since = Instant::now();
-    }
-}
-
-/// What a worker said of a call that has no result.
-fn failure(owner: &Owner, child: &Child, frame: &Frame) -> TaskError {
-    let inbox = owner.inbox.borrow();
-    match codec::decode_result::<Failure>(inbox.body(frame.body.clone())) {
-        Ok(failure) => failure.into_error(child.pid()),
-        Err(error) => TaskError::Codec(error),
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct Child {
 pub(crate) struct Happened {
     /// Something can be read, or will never be.
     pub(crate) readable: bool,
+    /// There is room for more.
+    pub(crate) writable: bool,
     /// The process has ended.
     pub(crate) ended: bool,
 }
@@ -257,12 +259,18 @@ impl Child {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) => {}
-            Err(Errno::INTR) => return Ok(Happened::default()),
+            Err(Errno::INTR) => {
+                return Ok(Happened {
+                    writable: true,
+                    ..Happened::default()
+                });
+            }
             Err(error) => return Err(error.into()),
         }
         let [channel, end] = descriptors.map(|descriptor| descriptor.revents());
         Ok(Happened {
             readable: channel.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
+            writable: channel.contains(PollFlags::OUT),
             ended: !end.is_empty(),
         })
     }
@@ -310,10 +318,12 @@ impl Child {
         }
     }
 
-    /// Tells it to end when it has done what was sent, and waits until it has. What it has started goes on.
+    /// Tells it to end when it has done what was sent, and waits until it has. What it has started goes on. One that was never greeted
+    /// has run nothing of anybody's, and never will.
     pub(crate) fn stop(mut self) {
         let stop = Header::plain(Kind::Stop, 0).to_bytes();
-        let told = self.greet().is_ok()
+        let told = self.greeted > 0
+            && self.greet().is_ok()
             && !self.has_greeting()
             && matches!(self.send(&[IoSlice::new(&stop)]), Ok(sent) if sent == stop.len());
         if !told || !self.ends_within(Some(PATIENCE)) {

@@ -12,9 +12,9 @@ use concurrent_futures_core::{
 
 use super::{
     codec,
-    executor::ProcessPoolHandle,
     feed::{Dry, Feed, Got, Ticket, push_item},
     function::Function,
+    handle::ProcessPoolHandle,
     parcel::{Load, Parcel},
 };
 
