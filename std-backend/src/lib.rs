@@ -1,4 +1,4 @@
-//! Python's `concurrent.futures` for Rust: run calls on threads, get their outcomes as futures.
+//! Python's `concurrent.futures` for Rust: run calls on threads or in processes, get their outcomes as futures.
 //!
 //! ```
 //! use concurrent_futures::{ThreadPoolExecutor, as_completed};
@@ -16,15 +16,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The scheduling lives in [`concurrent_futures_core`], which is `no_std`; this crate adds threads.
+//! The scheduling lives in [`concurrent_futures_core`], which is `no_std`; this crate adds threads, and worker processes
+//! ([`ProcessPoolExecutor`], feature `process`, on by default, for Linux).
+
+#[cfg(all(feature = "process", not(target_os = "linux")))]
+compile_error!(
+    "the feature `process` of concurrent-futures is for Linux; elsewhere depend on it with `default-features = false, features = [\"serde\"]`"
+);
 
 mod builder;
 mod exit;
 mod panic_location;
 mod parker;
 mod platform;
-#[cfg(feature = "process")]
+#[cfg(all(feature = "process", target_os = "linux"))]
 mod process;
+#[cfg(cf_fuzz)]
+pub use process::fuzz;
 mod spawner;
 mod thread_pool;
 
@@ -49,7 +57,7 @@ pub use concurrent_futures_core::{
 };
 pub use parker::ThreadParker;
 pub use platform::{StdClock, StdLock, StdPlatform};
-#[cfg(feature = "process")]
+#[cfg(all(feature = "process", target_os = "linux"))]
 pub use process::{
     CallOptions, ChildOutput, OnDeath, ProcessMap, ProcessMapUnordered, ProcessPoolBuilder,
     ProcessPoolExecutor, ProcessPoolHandle, init_worker,

@@ -322,7 +322,7 @@ impl Child {
     /// has run nothing of anybody's, and never will.
     pub(crate) fn stop(mut self) {
         let stop = Header::plain(Kind::Stop, 0).to_bytes();
-        let told = self.greeted > 0
+        let told = self.memory.is_none()
             && self.greet().is_ok()
             && !self.has_greeting()
             && matches!(self.send(&[IoSlice::new(&stop)]), Ok(sent) if sent == stop.len());

@@ -5,11 +5,6 @@
 //! the pool has it, `worker` the process itself. They talk over one socket ([`wire`], with `codec` for values), and know of each call
 //! whether it was started by a word that they share (`board`). `function` names functions, `feed` and `map` are what maps are made of.
 
-#[cfg(not(target_os = "linux"))]
-compile_error!(
-    "the feature `process` of concurrent-futures is for Linux; elsewhere depend on it with `default-features = false, features = [\"serde\"]`"
-);
-
 mod board;
 mod builder;
 mod burial;
@@ -21,6 +16,8 @@ mod executor;
 mod failure;
 mod feed;
 mod function;
+#[cfg(cf_fuzz)]
+pub mod fuzz;
 mod handle;
 mod hello;
 mod hook;
