@@ -5,7 +5,7 @@ use core::{cell::Cell, fmt, ops::ControlFlow};
 
 use super::{Backend, Initializer, Pool};
 use crate::{
-    future::{BrokenExecutor, TaskError},
+    future::{BrokenExecutor, CancelledBy, TaskError},
     task::{Local, Running, Started as StartedTask, Task},
 };
 
@@ -44,9 +44,7 @@ impl<'a, B: Backend> Worker<'a, B> {
     #[must_use]
     pub fn take(&self) -> Option<Taken<'a, B>> {
         let task = self.pool.take()?;
-        if self.searching.take() {
-            self.pool.stop_searching();
-        }
+        self.busy();
         Some(Taken::new(self.pool, task))
     }
 
@@ -66,8 +64,24 @@ impl<'a, B: Backend> Worker<'a, B> {
     /// worker, so that it counts as idle before the outcome is out.
     pub fn finish(&self, mut started: Started<'_, B>, last: bool) {
         if let Some(running) = started.running.take() {
-            let searching = self.pool.run_and_publish(running, self.local, last);
+            let searching = self.pool.publish(running.run(self.local), last);
             self.searching.set(searching);
+        }
+    }
+
+    /// Drops a call, whose future fails with `error`. `last` is as for [`finish`](Self::finish).
+    pub fn fail(&self, mut started: Started<'_, B>, error: TaskError, last: bool) {
+        if let Some(running) = started.running.take() {
+            let ran = running.refuse(error, self.pool.hook());
+            let searching = self.pool.publish(ran, last);
+            self.searching.set(searching);
+        }
+    }
+
+    /// Says that this worker is not to be counted on for a while, although nothing is left with it.
+    pub fn busy(&self) {
+        if self.searching.take() {
+            self.pool.stop_searching();
         }
     }
 
@@ -132,6 +146,13 @@ impl<'a, B: Backend> Taken<'a, B> {
         }
     }
 
+    /// Cancels the call, unless it was cancelled or claimed since, or its [`Cargo`] refuses. Says whether it did.
+    pub fn cancel(mut self, by: CancelledBy) -> bool {
+        self.task
+            .take()
+            .is_some_and(|task| task.cancel(self.pool.owner_ref(), by))
+    }
+
     /// Puts the call back, ahead of all others.
     pub fn give_back(self) {
         drop(self);
@@ -168,14 +189,6 @@ impl<B: Backend> Started<'_, B> {
         self.running
             .as_ref()
             .map(|running| unsafe { running.cargo() })
-    }
-
-    /// Drops the call, whose future fails with `error`.
-    pub fn fail(mut self, error: TaskError) {
-        if let Some(running) = self.running.take() {
-            self.pool.owner.ran();
-            running.discard(error, self.pool.hook());
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     platform::{Entry, EntryActions, Erased, Platform, WorkerContext},
     queue::Queue,
     sync::{Essential, Ordering, Shared, essential, fence},
-    task::{Local, Running, Started, Task},
+    task::{Local, Ran, Running, Started, Task},
 };
 
 impl<B: Backend> Pool<B> {
@@ -170,14 +170,13 @@ impl<B: Backend> Pool<B> {
         let Started::Run(running) = task.start(&self.owner) else {
             return false;
         };
-        self.run_and_publish(running, local, true)
+        self.publish(running.run(local), true)
     }
 
-    /// Runs a call that has started and publishes its outcome. Returns whether the worker is now counted as searching, which it is not if
-    /// this is not the `last` call that it has.
+    /// Publishes the outcome of a call. Returns whether the worker is now counted as searching, which it is not if this is not the `last` call
+    /// that it has.
     #[inline]
-    pub(super) fn run_and_publish(&self, running: Running, local: Local, last: bool) -> bool {
-        let ran = running.run(local);
+    pub(super) fn publish(&self, ran: Ran, last: bool) -> bool {
         // Counted before the outcome is out: whoever gets it and submits the next call finds this worker idle.
         let mut searching = last && self.queue.is_empty();
         if searching {

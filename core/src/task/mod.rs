@@ -28,7 +28,7 @@ mod tests;
 pub(crate) mod waiters;
 
 pub use owned::Task;
-pub(crate) use owned::{Running, Started};
+pub(crate) use owned::{Ran, Running, Started};
 #[cfg(feature = "alloc")]
 pub(crate) use storage::{Boxed, Keep, allocate};
 

@@ -184,6 +184,11 @@ impl Running {
 
     /// Drops the call and finishes it with an error.
     pub(crate) fn discard(self, error: TaskError, hook: Hook<'_>) {
+        self.refuse(error, hook).finish(hook, &mut || ());
+    }
+
+    /// Drops the call, and has an error for its outcome.
+    pub(crate) fn refuse(self, error: TaskError, hook: Hook<'_>) -> Ran {
         let raw = self.raw;
         // SAFETY: this is the runner, and the call is there.
         raw.guarded(
@@ -193,7 +198,13 @@ impl Running {
                 (raw.header().vtable.drop_call)(raw.as_ptr());
             },
         );
-        raw.fail(error, self.release, hook);
+        // SAFETY: this is the runner, and the call is gone.
+        unsafe { (raw.header().vtable.put_error)(raw.as_ptr(), error) };
+        Ran {
+            raw,
+            failed: true,
+            release: self.release,
+        }
     }
 }
 

@@ -5,11 +5,13 @@ use std::ops::ControlFlow;
 use concurrent_futures_core::future::{
     BrokenExecutor, BrokenKind, Ended, TaskError, TimedOut, WorkerDied,
 };
+use concurrent_futures_core::scheduler::Started;
 use rustix::process::Signal;
 
 use super::{
     carry::{Carrying, Why},
     child::Child,
+    owner::Processes,
     settings::{OnDeath, Verdict},
     window::{Hold, Load},
 };
@@ -17,15 +19,22 @@ use super::{
 impl Carrying<'_, '_> {
     /// There can be no worker any more: nobody runs what this one has begun.
     pub(super) fn give_up(&mut self, error: impl Fn() -> TaskError) {
-        for (started, _) in self.again.drain(..) {
-            started.fail(error());
+        for (started, _) in std::mem::take(&mut self.again) {
+            self.fail(started, error());
         }
         if let Some(active) = self.active.take() {
             // Whoever waits for the items finds that nobody cuts them any more.
             active.ticket.end();
-            self.owner.arrived(&(0..0));
             self.worker.finish(active.started, false);
         }
+    }
+
+    fn fail(&mut self, started: Started<'_, Processes>, error: TaskError) {
+        if let Some(parcel) = started.cargo() {
+            parcel.discharge();
+        }
+        // Another process is started before this one takes a call again.
+        self.worker.fail(started, error, false);
     }
 
     /// Waits for a worker that has ended, fails the call that it was running, and puts back what it had not started. `Break` if there is not
@@ -50,7 +59,7 @@ impl Carrying<'_, '_> {
                     if self.may_try_again(&verdict, &why, attempts, sent.retries) {
                         self.again.push_back((started, attempts + 1));
                     } else {
-                        started.fail(error(&verdict, &why, pid, ended));
+                        self.fail(started, error(&verdict, &why, pid, ended));
                     }
                 }
                 Load::Call { hold, attempts, .. } => {

@@ -102,7 +102,11 @@ impl<'w, 'a> Carrying<'w, 'a> {
             }
             self.fill();
             if self.window.is_empty() {
-                if !self.retire() && self.active.is_none() {
+                let done = self.is_done();
+                if self.left() == 0 {
+                    self.retire();
+                }
+                if done {
                     return ControlFlow::Continue(());
                 }
                 continue;
@@ -138,16 +142,18 @@ impl<'w, 'a> Carrying<'w, 'a> {
         usize::try_from(most.saturating_sub(served)).unwrap_or(usize::MAX)
     }
 
-    /// Ends a worker that has done what it may, and nothing is left with it; says whether it did.
-    fn retire(&mut self) -> bool {
-        if self.left() > 0 {
-            return false;
-        }
+    /// Whether nothing is left to be done for anybody.
+    pub(super) fn is_done(&self) -> bool {
+        self.window.is_empty() && self.active.is_none() && self.again.is_empty()
+    }
+
+    /// Ends a worker that has done what it may, and with which nothing is left. It takes a while.
+    fn retire(&mut self) {
+        self.worker.busy();
         let child = self.owner.child.borrow_mut().take();
         if let Some(child) = child {
             child.stop();
         }
-        true
     }
 
     /// Takes on and sends as much as the worker is to have at a time.
@@ -181,10 +187,9 @@ impl<'w, 'a> Carrying<'w, 'a> {
 
     /// Sends a call that was taken, or begins with the items of a map.
     fn accept(&mut self, taken: Taken<'a, Processes>) {
-        let ticket = match taken.cargo().map(|cargo| &cargo.load) {
-            Some(Cargo::Call(_)) => return self.send_call(Hold::Unstarted(taken), 0),
-            Some(Cargo::Ticket(ticket)) => Arc::clone(ticket),
-            None => return,
+        let ticket = match taken.cargo().and_then(Parcel::load) {
+            Some(Cargo::Ticket(ticket)) => ticket,
+            _ => return self.send_call(Hold::Unstarted(taken), 0),
         };
         // A ticket that was cancelled is of no use; its map knows.
         if let Some(started) = taken.start() {
@@ -207,8 +212,7 @@ impl<'w, 'a> Carrying<'w, 'a> {
                 return false;
             }
             if let Some(active) = self.active.take() {
-                self.owner.arrived(&(0..0));
-                self.worker.finish(active.started, self.window.is_empty());
+                self.worker.finish(active.started, self.is_done());
             }
             return true;
         };
@@ -222,20 +226,14 @@ impl<'w, 'a> Carrying<'w, 'a> {
     }
 
     fn send_call(&mut self, hold: Hold<'a>, attempts: u32) {
-        let cargo: Option<&Parcel> = match &hold {
-            Hold::Unstarted(taken) => taken.cargo(),
-            Hold::Started(started) => started.cargo(),
-            Hold::Nothing => None,
-        };
-        let Some(Parcel {
-            load: Cargo::Call(body),
-            limits,
-            ..
-        }) = cargo
+        let cargo = hold.cargo();
+        let Some((Cargo::Call(body), limits)) =
+            cargo.and_then(|cargo| cargo.load().zip(Some(cargo.limits)))
         else {
+            // Cancelled: all that is left is to pass it.
+            hold.into_started();
             return;
         };
-        let (body, limits) = (Arc::clone(body), *limits);
         let load = Load::Call {
             hold,
             body,
@@ -251,23 +249,11 @@ impl<'w, 'a> Carrying<'w, 'a> {
             self.since = Instant::now();
             self.progress = None;
         }
-        let sent = Sent::offer(child, load, limits);
-        if let Load::Call {
-            hold: Hold::Unstarted(taken),
-            ..
-        } = &sent.load
-            && !taken
-                .cargo()
-                .is_some_and(|cargo| cargo.lend(&child.board, sent.call))
-        {
-            // Cancelled: nobody will ever start it. Dropping it passes it.
-            child.board.slot(sent.call).recall();
-            child.served -= 1;
-            if let Load::Call { hold, .. } = sent.load {
-                hold.into_started();
+        match Sent::offer(child, load, limits) {
+            Ok(sent) => self.window.push_back(sent),
+            Err(cancelled) => {
+                cancelled.into_started();
             }
-            return;
         }
-        self.window.push_back(sent);
     }
 }

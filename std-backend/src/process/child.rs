@@ -57,7 +57,10 @@ pub(crate) struct Child {
     pub(crate) unfit: Option<String>,
     /// How many items were sent to it.
     pub(crate) served: u64,
-    next_call: u32,
+    /// The number of the next call. Those that are with it are numbered without gaps.
+    pub(crate) next_call: u32,
+    /// Whether it was waited for.
+    buried: bool,
 }
 
 /// What happened to one of the two descriptors that are waited for.
@@ -157,18 +160,12 @@ impl Child {
             unfit: None,
             served: 0,
             next_call: 0,
+            buried: false,
         })
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid.as_raw_pid().cast_unsigned()
-    }
-
-    /// A number for the next call that is sent.
-    pub(crate) fn next_call(&mut self) -> u32 {
-        let call = self.next_call;
-        self.next_call = call.wrapping_add(1);
-        call
     }
 
     /// Whether the greeting was not sent in full.
@@ -299,13 +296,18 @@ impl Child {
 
     /// Kills what is left of it and of what it has started, and waits for it.
     pub(crate) fn bury(mut self) -> Ended {
-        self.signal(Signal::KILL);
+        self.kill()
+    }
+
+    fn kill(&mut self) -> Ended {
         // As long as it was not waited for, its number, and that of its group, is nobody else's.
+        self.signal(Signal::KILL);
         self.ends_within(None);
         self.wait_for_it()
     }
 
     fn wait_for_it(&mut self) -> Ended {
+        self.buried = true;
         self.shared.gone(self.pid);
         match self.process.wait() {
             Ok(status) => match (status.code(), status.signal()) {
@@ -330,5 +332,13 @@ impl Child {
             self.signal(Signal::KILL);
         }
         self.wait_for_it();
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.buried {
+            self.kill();
+        }
     }
 }

@@ -4,6 +4,7 @@ use concurrent_futures_core::{
     executor::Payload,
     future::{CodecError, CodecStage},
 };
+use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::wire::MAX_BODY;
@@ -11,13 +12,26 @@ use super::wire::MAX_BODY;
 /// The most bytes that the arguments or the result of one call may have.
 pub(crate) const MAX_PAYLOAD: usize = MAX_BODY - 1024;
 
-/// Appends bytes to a vector that stays where it is, also if the value refuses half-way.
+/// Appends to a vector that stays where it is, also if the value refuses half-way.
 struct Append<'a>(&'a mut Vec<u8>);
 
-impl Extend<u8> for Append<'_> {
+impl Flavor for Append<'_> {
+    type Output = ();
+
     #[inline]
-    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
-        self.0.extend(bytes);
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 
@@ -28,7 +42,7 @@ pub(crate) fn encode(
     stage: CodecStage,
 ) -> Result<(), CodecError> {
     let before = bytes.len();
-    postcard::to_extend(value, Append(bytes)).map_err(|error| refuse(stage, &error))?;
+    postcard::serialize_with_flavor(value, Append(bytes)).map_err(|error| refuse(stage, &error))?;
     let length = bytes.len() - before;
     if length > MAX_PAYLOAD {
         return Err(CodecError::new(

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use concurrent_futures_core::future::CancelledBy;
 use rustix::process::Signal;
 
 use super::{
@@ -128,7 +129,9 @@ impl Carrying<'_, '_> {
             self.take_back(child);
             self.settled = true;
         }
-        if closed || self.shared().is_cancelled() {
+        if self.shared().is_cancelled() {
+            self.take_back(child);
+        } else if closed {
             self.take_back_items(child, 0);
         }
         let timeout = self.window.front().and_then(|head| head.timeout);
@@ -147,7 +150,7 @@ impl Carrying<'_, '_> {
         }
     }
 
-    /// Takes back what the worker has not started, for others to run.
+    /// Takes back what the worker has not started: for others to run, or to be cancelled if the pool was shut down so.
     fn take_back(&mut self, child: &mut Child) {
         for at in (0..self.window.len()).rev() {
             self.take_back_items(child, at);
@@ -159,7 +162,11 @@ impl Carrying<'_, '_> {
                 && let Hold::Unstarted(taken) = hold.take()
             {
                 child.served = child.served.saturating_sub(1);
-                taken.give_back();
+                if self.owner.shared.is_cancelled() {
+                    taken.cancel(CancelledBy::Shutdown);
+                } else {
+                    taken.give_back();
+                }
             }
         }
     }

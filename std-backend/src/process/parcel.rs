@@ -19,9 +19,8 @@ pub(crate) struct Limits {
 /// What a call brings along.
 #[derive(Debug)]
 pub(crate) struct Parcel {
-    pub(crate) load: Load,
     pub(crate) limits: Limits,
-    whereabouts: Mutex<Whereabouts>,
+    state: Mutex<State>,
 }
 
 /// What is to be done elsewhere.
@@ -34,71 +33,86 @@ pub(crate) enum Load {
 }
 
 #[derive(Debug)]
-enum Whereabouts {
+enum State {
     /// With the pool.
-    Here,
+    Here(Load),
     /// With a worker, under this number.
-    Lent(Arc<Board>, u32),
-    /// Nowhere: it will never run.
-    Withdrawn,
+    Lent(Load, Arc<Board>, u32),
+    /// Cancelled, or done: nothing is kept of it, though its future may be.
+    Over,
+}
+
+impl State {
+    /// Whether nobody will start it; not even the worker that has it, from now on.
+    fn is_unstarted(&self) -> bool {
+        match self {
+            Self::Here(_) => true,
+            Self::Lent(_, board, call) => board.slot(*call).recall().is_some(),
+            Self::Over => false,
+        }
+    }
+
+    fn load(&self) -> Option<Load> {
+        match self {
+            Self::Here(load) | Self::Lent(load, ..) => Some(load.clone()),
+            Self::Over => None,
+        }
+    }
 }
 
 impl Parcel {
     pub(crate) fn new(load: Load, limits: Limits) -> Self {
         Self {
-            load,
             limits,
-            whereabouts: Mutex::new(Whereabouts::Here),
+            state: Mutex::new(State::Here(load)),
         }
     }
 
-    fn whereabouts(&self) -> MutexGuard<'_, Whereabouts> {
-        self.whereabouts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a worker may start it from now on, under this number. False if it was withdrawn.
+    /// What is to be done; nothing if it was cancelled.
+    pub(crate) fn load(&self) -> Option<Load> {
+        self.state().load()
+    }
+
+    /// Notes that a worker may start it from now on, under this number. False if it was cancelled.
     pub(crate) fn lend(&self, board: &Arc<Board>, call: u32) -> bool {
-        let mut whereabouts = self.whereabouts();
-        let free = !matches!(*whereabouts, Whereabouts::Withdrawn);
-        if free {
-            *whereabouts = Whereabouts::Lent(Arc::clone(board), call);
-        }
-        free
+        let mut state = self.state();
+        let Some(load) = state.load() else {
+            return false;
+        };
+        *state = State::Lent(load, Arc::clone(board), call);
+        true
     }
 
-    /// Takes it back from a worker that has not started it; false if it has, or if it was withdrawn.
+    /// Takes it back from a worker that has not started it; false if it has, or if it was cancelled.
     pub(crate) fn reclaim(&self) -> bool {
-        let mut whereabouts = self.whereabouts();
-        let back = whereabouts.is_unstarted();
-        if back {
-            *whereabouts = Whereabouts::Here;
+        let mut state = self.state();
+        match state.load() {
+            Some(load) if state.is_unstarted() => {
+                *state = State::Here(load);
+                true
+            }
+            _ => false,
         }
-        back
     }
-}
 
-impl Whereabouts {
-    /// Whether nobody will start it; not even the worker that has it, from now on.
-    fn is_unstarted(&self) -> bool {
-        match self {
-            Self::Here => true,
-            Self::Lent(board, call) => board.slot(*call).recall().is_some(),
-            Self::Withdrawn => false,
-        }
+    /// It will not be sent again: nothing of it is kept.
+    pub(crate) fn discharge(&self) {
+        *self.state() = State::Over;
     }
 }
 
 impl Cargo for Parcel {
     fn recall(&self) -> bool {
-        let mut whereabouts = self.whereabouts();
-        let withdrawn =
-            matches!(*whereabouts, Whereabouts::Withdrawn) || whereabouts.is_unstarted();
-        if withdrawn {
-            *whereabouts = Whereabouts::Withdrawn;
+        let mut state = self.state();
+        let over = matches!(*state, State::Over) || state.is_unstarted();
+        if over {
+            *state = State::Over;
         }
-        withdrawn
+        over
     }
 }
 

@@ -67,15 +67,19 @@ impl Carrying<'_, '_> {
         let Some(started) = hold.into_started() else {
             return Ok(());
         };
+        if let Some(parcel) = started.cargo() {
+            parcel.discharge();
+        }
+        let last = self.is_done();
         match kind {
             Kind::Value => {
                 self.owner.arrived(&frame.body);
-                let last = self.window.is_empty() && self.active.is_none();
                 self.worker.finish(started, last);
                 Ok(())
             }
             Kind::Failure => {
-                started.fail(failure(self.owner, child, frame));
+                let error = failure(self.owner, child, frame);
+                self.worker.fail(started, error, last);
                 Ok(())
             }
             _ => {

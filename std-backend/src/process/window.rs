@@ -12,6 +12,7 @@ use super::{
     child::Child,
     feed::{Chunk, Ticket},
     owner::Processes,
+    parcel::{Limits, Parcel},
     wire::{self, HEADER, Header, Kind},
 };
 
@@ -30,6 +31,15 @@ pub(crate) enum Hold<'a> {
 impl<'a> Hold<'a> {
     pub(crate) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Nothing)
+    }
+
+    /// What the call brought along.
+    pub(crate) fn cargo(&self) -> Option<&Parcel> {
+        match self {
+            Self::Unstarted(taken) => taken.cargo(),
+            Self::Started(started) => started.cargo(),
+            Self::Nothing => None,
+        }
     }
 
     /// The worker has started it.
@@ -78,9 +88,13 @@ pub(crate) struct Sent<'a> {
 }
 
 impl<'a> Sent<'a> {
-    /// Offers it to the worker, under a number of its own. It is to be sent.
-    pub(crate) fn offer(child: &mut Child, load: Load<'a>, limits: super::parcel::Limits) -> Self {
-        let call = child.next_call();
+    /// Offers it to the worker, under a number of its own. It is to be sent. A call that was cancelled is not offered.
+    pub(crate) fn offer(
+        child: &mut Child,
+        load: Load<'a>,
+        limits: Limits,
+    ) -> Result<Self, Hold<'a>> {
+        let call = child.next_call;
         let mut sent = Self {
             call,
             load,
@@ -91,6 +105,15 @@ impl<'a> Sent<'a> {
         };
         let items = sent.items();
         child.board.slot(call).offer(items);
+        if let Load::Call { hold, .. } = &mut sent.load
+            && let Hold::Unstarted(taken) = &hold
+            && !taken
+                .cargo()
+                .is_some_and(|cargo| cargo.lend(&child.board, call))
+        {
+            return Err(hold.take());
+        }
+        child.next_call = call.wrapping_add(1);
         child.served += items as u64;
         sent.header = Header {
             kind: Kind::Call,
@@ -101,7 +124,7 @@ impl<'a> Sent<'a> {
             nanos: 0,
         }
         .to_bytes();
-        sent
+        Ok(sent)
     }
 
     pub(crate) fn items(&self) -> usize {
