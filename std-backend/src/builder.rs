@@ -44,6 +44,12 @@ pub enum BuildError {
     ThreadName(String),
     /// No thread can have a stack of this many bytes.
     StackSize(usize),
+    /// Worker processes cannot begin in this directory, for this reason.
+    #[cfg(feature = "process")]
+    Directory(std::path::PathBuf, std::io::ErrorKind),
+    /// What worker processes print cannot go to this file, for this reason.
+    #[cfg(feature = "process")]
+    Output(std::path::PathBuf, std::io::ErrorKind),
     /// A worker process that may run no call.
     #[cfg(feature = "process")]
     NoTasks,
@@ -83,6 +89,16 @@ impl fmt::Display for BuildError {
                     "no thread can have a stack of {bytes} bytes; ask for less"
                 )
             }
+            #[cfg(feature = "process")]
+            Self::Directory(path, why) => write!(
+                f,
+                "worker processes cannot begin in {path:?}: {why}; name a directory that they may enter"
+            ),
+            #[cfg(feature = "process")]
+            Self::Output(path, why) => write!(
+                f,
+                "what worker processes print cannot go to {path:?}: {why}; name a file that may be written"
+            ),
             #[cfg(feature = "process")]
             Self::NoTasks => {
                 f.write_str("a worker process needs to run at least one call; ask for 1 or more")

@@ -3,7 +3,8 @@
 use std::{
     env,
     ffi::OsString,
-    fmt,
+    fmt, fs,
+    io::ErrorKind,
     path::PathBuf,
     sync::{
         Arc,
@@ -269,6 +270,18 @@ impl ProcessPoolBuilder {
         if settings.stack_size > (isize::MAX / 2) as u64 {
             let bytes = usize::try_from(settings.stack_size).unwrap_or(usize::MAX);
             return Err(BuildError::StackSize(bytes));
+        }
+        if let Some(directory) = &settings.directory {
+            let refused = |why| BuildError::Directory(directory.clone(), why);
+            let found = fs::metadata(directory).map_err(|error| refused(error.kind()))?;
+            if !found.is_dir() {
+                return Err(refused(ErrorKind::NotADirectory));
+            }
+        }
+        for output in [&settings.stdout, &settings.stderr] {
+            if let (ChildOutput::Append(path), Err(error)) = (output, output.open()) {
+                return Err(BuildError::Output(path.clone(), error.kind()));
+            }
         }
         let depth = env::var(DEPTH)
             .ok()

@@ -287,7 +287,11 @@ impl State {
         else {
             return;
         };
-        if self.results.len() <= place {
+        if self.results.len() == place {
+            self.results.push_back(Some(got));
+            return;
+        }
+        if self.results.len() < place {
             self.results.resize_with(place + 1, || None);
         }
         self.results[place] = Some(got);
