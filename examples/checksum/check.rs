@@ -8,7 +8,7 @@ use std::path::Path;
 
 use concurrent_futures::Executor;
 
-use crate::digest::{self, Digest, STDIN};
+use crate::digest::{Digest, Reading, STDIN};
 use crate::line::Entry;
 use crate::output::Output;
 use crate::{Error, Success, for_each, line, progress};
@@ -43,9 +43,10 @@ pub(crate) fn check<E: Executor>(
         });
 
     let (mut total, mut different, mut unreadable) = (0_u64, 0_u64, 0_u64);
-    for_each(executor, verify, entries, |(path, same)| {
+    for_each(executor, verify, entries, |(path, expected, reading)| {
+        let digest = reading.finish()?;
         total += 1;
-        let verdict = match same {
+        let verdict = match digest.map(|digest| digest == expected) {
             Ok(true) => "OK",
             Ok(false) => {
                 different += 1;
@@ -57,7 +58,9 @@ pub(crate) fn check<E: Executor>(
                 "FAILED open or read"
             }
         };
-        output.line(&line::verdict(&path, verdict))
+        output
+            .line(&line::verdict(&path, verdict))
+            .map_err(Error::Output)
     })?;
 
     if let Some(error) = broken.take() {
@@ -73,15 +76,17 @@ pub(crate) fn check<E: Executor>(
     Ok(total > 0 && different == 0 && unreadable == 0)
 }
 
-/// The call that runs on the executor: is the digest of the file the expected one?
-fn verify((path, expected): (OsString, Digest)) -> (OsString, Result<bool, String>) {
-    let same = digest::of_file(&path).map(|digest| digest == expected);
-    (path, same)
+/// The call that runs on the executor. What comes back is all that there is to know about a line:
+/// nobody else has kept it.
+fn verify((path, expected): (OsString, Digest)) -> (OsString, Digest, Reading) {
+    let reading = Reading::of(&path);
+    (path, expected, reading)
 }
 
 fn open(list: &Path) -> io::Result<Box<dyn BufRead>> {
     Ok(if list == Path::new(STDIN) {
-        Box::new(io::stdin().lock())
+        // Not locked: the list may name standard input, too.
+        Box::new(BufReader::new(io::stdin()))
     } else {
         Box::new(BufReader::new(File::open(list)?))
     })

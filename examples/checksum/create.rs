@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use concurrent_futures::Executor;
 
-use crate::digest::{self, Digest};
+use crate::digest::Reading;
 use crate::output::Output;
 use crate::{Error, Success, for_each, line, progress, walk};
 
@@ -28,21 +28,23 @@ pub(crate) fn create<E: Executor>(
     };
     let files = walk::files(paths.to_vec())
         .filter_map(|found| found.map_err(|error| fail(error.to_string())).ok());
-    for_each(executor, hash, files, |(path, digest)| match digest {
-        Ok(digest) => output.line(&line::format(&digest, &path)),
-        Err(error) => {
-            fail(format!("{path:?}: {error}"));
-            Ok(())
+    for_each(executor, hash, files, |(path, reading)| {
+        match reading.finish()? {
+            Ok(digest) => output
+                .line(&line::format(&digest, &path))
+                .map_err(Error::Output)?,
+            Err(error) => fail(format!("{path:?}: {error}")),
         }
+        Ok(())
     })?;
     Ok(success.get())
 }
 
-/// The call that runs on the executor. Its path comes back with the digest: nobody else has kept
+/// The call that runs on the executor. Its path comes back with what was read: nobody else has kept
 /// it.
-fn hash(path: OsString) -> (OsString, Result<Digest, String>) {
-    let digest = digest::of_file(&path);
-    (path, digest)
+fn hash(path: OsString) -> (OsString, Reading) {
+    let reading = Reading::of(&path);
+    (path, reading)
 }
 
 /// Walks the tree once more for the total of the progress bar, beside the first files. Nobody waits

@@ -1,20 +1,23 @@
 //! SHA-256 of every file below some folders, and back: `sha256sum` on a pool.
 //!
 //! ```text
-//! checksum [PATH...] [--executor threads|inline] [--workers N]
+//! checksum [PATH...] [--executor threads|processes|inline] [--workers N]
 //! checksum --check FILE
 //! ```
 //!
 //! What it shows of the library:
 //!
 //! - one function for every executor: all work goes through `for_each`, which takes any
-//!   [`Executor`];
+//!   [`Executor`], and with it worker processes, for which `main` does nothing but make the pool;
 //! - [`MapOptions::buffer_size`]: results come in order while a bounded number of calls is
 //!   outstanding, so that a tree of any size passes through;
 //! - a call submitted on the side whose result arrives by a done callback (the total of the
 //!   progress bar);
+//! - what a worker process does not have, because its memory and its standard input are its own: the
+//!   progress bar and `-`, which are left to the main program (`digest.rs`);
 //! - Ctrl-C that cancels what has not started, through a
-//!   [handle](concurrent_futures::ThreadPoolHandle), and lets finish what runs.
+//!   [handle](concurrent_futures::ProcessPoolHandle), and lets finish what runs. Worker processes
+//!   are in groups of their own, so that it does not reach them.
 //!
 //! The output is what `sha256sum` prints, byte for byte, odd names included, in the byte order of
 //! the paths below each argument.
@@ -43,8 +46,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use concurrent_futures::{
-    BuildError, Executor, InlineExecutor, MapError, MapOptions, Payload, SubmitError,
-    ThreadPoolExecutor,
+    BuildError, Executor, InlineExecutor, MapError, MapOptions, Payload, ProcessPoolExecutor,
+    SubmitError, ThreadPoolExecutor,
 };
 
 use crate::output::Output;
@@ -65,7 +68,7 @@ struct Args {
     #[arg(long, value_enum, default_value_t = Choice::Threads)]
     executor: Choice,
 
-    /// Threads to use at most, with `--executor threads` [default: one per core]
+    /// Threads or processes to use at most [default: one per core]
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
 
@@ -78,6 +81,8 @@ struct Args {
 enum Choice {
     /// On a pool of threads
     Threads,
+    /// On a pool of worker processes
+    Processes,
     /// In the main thread, one after the other
     Inline,
 }
@@ -107,8 +112,10 @@ type Success = bool;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    progress::show();
     let result = match args.executor {
         Choice::Threads => on_threads(&args),
+        Choice::Processes => on_processes(&args),
         Choice::Inline => inline(&args),
     };
     progress::clear();
@@ -133,15 +140,36 @@ fn on_threads(args: &Args) -> Result<Success, Error> {
     }
     let pool = builder.build()?;
 
-    // The handler lives as long as the process. Through a handle it keeps nothing open.
-    let handle = pool.handle();
+    cancel_on_interrupt(pool.handle())?;
+    run(&pool, args)
+}
+
+fn on_processes(args: &Args) -> Result<Success, Error> {
+    let mut builder = ProcessPoolExecutor::builder().name_prefix("checksum");
+    if let Some(workers) = args.workers {
+        builder = builder.max_workers(workers);
+    }
+    let pool = builder.build()?;
+
+    cancel_on_interrupt(pool.handle())?;
+    let result = run(&pool, args);
+    if result.is_err() {
+        // Nobody waits for what still runs, such as the walk for the progress bar, and in another
+        // process it does not learn that it may stop.
+        pool.kill_workers();
+    }
+    result
+}
+
+/// Has Ctrl-C shut the pool down, and cancel what has not started. The handler lives as long as the
+/// process; through a handle it keeps nothing open.
+fn cancel_on_interrupt<E: Executor + Send + 'static>(handle: E) -> Result<(), ctrlc::Error> {
     interrupt::on_interrupt(move || {
         let cancel_futures = true;
         if let Err(error) = handle.shutdown(false, cancel_futures) {
             progress::report(&error);
         }
-    })?;
-    run(&pool, args)
+    })
 }
 
 fn inline(args: &Args) -> Result<Success, Error> {
@@ -167,7 +195,7 @@ fn for_each<E, A, R>(
     executor: &E,
     f: fn(A) -> R,
     input: impl Iterator<Item = A>,
-    mut each: impl FnMut(R) -> io::Result<()>,
+    mut each: impl FnMut(R) -> Result<(), Error>,
 ) -> Result<(), Error>
 where
     E: Executor,
@@ -178,7 +206,7 @@ where
     let input = input.take_while(|_| !interrupt::raised());
     for result in executor.map_with(options, f, input)? {
         // After Ctrl-C the error is the first call that was cancelled: those before it have run.
-        each(result?).map_err(Error::Output)?;
+        each(result?)?;
     }
     if interrupt::raised() {
         Err(Error::Interrupted)

@@ -68,7 +68,7 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoWorkers => {
-                f.write_str("a thread pool needs at least one worker; ask for 1 or more")
+                f.write_str("a pool needs at least one worker; ask for 1 or more")
             }
             Self::TooManyWorkers { asked, most } => {
                 write!(
@@ -80,7 +80,7 @@ impl fmt::Display for BuildError {
             Self::ThreadName(name) => {
                 write!(
                     f,
-                    "the thread name prefix {name:?} contains a NUL byte; leave it out"
+                    "the name prefix {name:?} contains a NUL byte; leave it out"
                 )
             }
             Self::StackSize(bytes) => {

@@ -19,10 +19,26 @@ impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(status) => write!(f, "exited with status {status}"),
-            Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
+            Self::Signal(signal) => match name(*signal) {
+                Some(name) => write!(f, "was ended by signal {signal} ({name})"),
+                None => write!(f, "was ended by signal {signal}"),
+            },
             Self::Unknown => f.write_str("ended, and its status is lost"),
         }
     }
+}
+
+/// What a signal is called, where the common ones are numbered alike, and what it often means.
+fn name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        4 => "SIGILL",
+        6 => "SIGABRT: an abort, or no memory",
+        8 => "SIGFPE",
+        9 => "SIGKILL: from outside, or the system had no memory",
+        11 => "SIGSEGV: a bad address, or a stack that was too small",
+        15 => "SIGTERM",
+        _ => return None,
+    })
 }
 
 /// A worker process ended before the call that it was running did. Nothing is known of how far the call came.

@@ -6,6 +6,7 @@ use core::{cell::Cell, fmt, ops::ControlFlow};
 use super::{Backend, Initializer, Pool};
 use crate::{
     future::{BrokenExecutor, CancelledBy, TaskError},
+    sync::Ordering,
     task::{Local, Running, Started as StartedTask, Task},
 };
 
@@ -54,6 +55,12 @@ impl<'a, B: Backend> Worker<'a, B> {
         self.pool.entries()
     }
 
+    /// Whether there are workers that wait for work.
+    #[must_use]
+    pub fn others_sleep(&self) -> bool {
+        self.pool.idle.census().sleeping() > 0
+    }
+
     /// Whether the pool takes no more calls.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -63,6 +70,7 @@ impl<'a, B: Backend> Worker<'a, B> {
     /// Computes the outcome of a call from what came back for it, and publishes it. `last` says that nothing else is left with this
     /// worker, so that it counts as idle before the outcome is out.
     pub fn finish(&self, mut started: Started<'_, B>, last: bool) {
+        debug_assert!(core::ptr::eq(started.pool, self.pool));
         if let Some(running) = started.running.take() {
             let searching = self.pool.publish(running.run(self.local), last);
             self.searching.set(searching);
@@ -148,9 +156,12 @@ impl<'a, B: Backend> Taken<'a, B> {
 
     /// Cancels the call, unless it was cancelled or claimed since, or its [`Cargo`] refuses. Says whether it did.
     pub fn cancel(mut self, by: CancelledBy) -> bool {
-        self.task
-            .take()
-            .is_some_and(|task| task.cancel(self.pool.owner_ref(), by))
+        let task = self.task.take();
+        let cancelled = task.is_some_and(|task| task.cancel(self.pool.owner_ref(), by));
+        if cancelled && by == CancelledBy::Shutdown {
+            self.pool.cancelled_since.fetch_add(1, Ordering::Relaxed);
+        }
+        cancelled
     }
 
     /// Puts the call back, ahead of all others.

@@ -122,6 +122,20 @@ impl Board {
         }
     }
 
+    /// Takes back whatever was sent and not started.
+    pub(crate) fn revoke_all(&self) {
+        for slot in 0..SLOTS as u32 {
+            let word = self.slot(slot).word;
+            let call = (word.load(Ordering::Acquire) >> (2 * FIELD)) as u32;
+            // Of another number with the same place, if it was used again meanwhile: that one was offered later.
+            Slot {
+                word,
+                call: u64::from(call),
+            }
+            .recall();
+        }
+    }
+
     /// Up to where the worker has written its stream.
     pub(crate) fn end(&self) -> &AtomicU64 {
         self.word(0)
@@ -247,6 +261,12 @@ impl Slot<'_> {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
         let (limit, started) = self.read(word.ok()?)?;
         Some(u32::try_from(started).ok()?..u32::try_from(limit).ok()?)
+    }
+
+    /// Takes the only item back, unless it was started. True if it never will be.
+    pub(crate) fn revoke(self) -> bool {
+        self.recall();
+        self.started() == 0
     }
 
     /// How many items were started.

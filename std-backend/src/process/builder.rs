@@ -39,8 +39,6 @@ use crate::builder::{BuildError, DEFAULT_CAPACITY};
 const MOST_DEPTH: u32 = 8;
 /// The stack of calls, as large as that of most main threads.
 const STACK: u64 = 8 << 20;
-/// How many short calls a worker is given at a time.
-const WINDOW: usize = 16;
 
 /// Chooses what a [`ProcessPoolExecutor`] is like.
 ///
@@ -83,7 +81,7 @@ impl ProcessPoolBuilder {
                 prefix: String::new(),
                 max_workers: 0,
                 max_tasks_per_child: None,
-                window: WINDOW,
+                window: 1,
                 on_death: OnDeath::default(),
                 timeout: None,
                 grace: None,
@@ -160,8 +158,9 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// How many calls a worker may have at a time: the one that it runs, and short ones that it need not wait for then. 16 without this; 1
-    /// if each is to be handed over when the one before is done.
+    /// How many calls a worker may have at a time: the one that it runs, and short ones that it need not wait for then. Without this each is
+    /// handed over when the one before is done, so that calls start in the order in which they were submitted. With more, a call that one
+    /// worker has may start after a later one on another; if it waits for that one, it waits until both are done otherwise.
     pub fn window(mut self, calls: usize) -> Self {
         self.settings.window = calls.clamp(1, SLOTS);
         self
@@ -173,7 +172,8 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// For how long a call, or an item of a map, may run, from when its worker starts it. Then the worker is killed and replaced.
+    /// For how long a call, or an item of a map, may run, from when its worker starts it. Then the worker is killed and replaced. It is not
+    /// run again, whatever [`on_death`](Self::on_death) says.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.settings.timeout = Some(limit);
         self
@@ -185,7 +185,8 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// How many bytes of address space a worker may have. What asks for more ends the worker, most of the time by an abort.
+    /// How many bytes of address space a worker may have. What asks for more ends the worker, most of the time by an abort. What it has before
+    /// its first call counts, and stays even if it is more.
     pub fn address_space(mut self, bytes: u64) -> Self {
         self.settings.address_space = Some(bytes);
         self
@@ -210,7 +211,7 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// Gives the workers nothing of this process's environment.
+    /// Gives the workers nothing of this process's environment, but for one variable of this library's.
     pub fn env_clear(mut self) -> Self {
         self.settings.clear_environment = true;
         self.settings.environment.clear();
@@ -223,7 +224,7 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// Where standard output of the workers goes. Their standard input is empty.
+    /// Where standard output of the workers goes. Their standard input is empty: whoever reads it there finds its end.
     pub fn stdout(mut self, output: ChildOutput) -> Self {
         self.settings.stdout = output;
         self

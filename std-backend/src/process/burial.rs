@@ -3,22 +3,43 @@
 use std::ops::ControlFlow;
 
 use concurrent_futures_core::future::{
-    BrokenExecutor, BrokenKind, Ended, TaskError, TimedOut, WorkerDied,
+    BrokenExecutor, BrokenKind, CancelledBy, Ended, TaskError, TimedOut, WorkerDied,
 };
 use concurrent_futures_core::scheduler::Started;
 use rustix::process::Signal;
 
 use super::{
-    carry::{Carrying, Why},
+    carry::Carrying,
     child::Child,
     owner::Processes,
     settings::{OnDeath, Verdict},
+    watch::Why,
     window::{Hold, Load},
 };
 
 impl Carrying<'_, '_> {
-    /// There can be no worker any more: nobody runs what this one has begun.
-    pub(super) fn give_up(&mut self, error: impl Fn() -> TaskError) {
+    /// No process can be had.
+    pub(super) fn without_worker(&mut self) -> ControlFlow<()> {
+        match self.shared().verdict() {
+            Some(verdict) => self.give_up(&verdict),
+            None => self.abandon(|| TaskError::NoWorker),
+        }
+        ControlFlow::Break(())
+    }
+
+    /// There is to be no worker any more.
+    fn give_up(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Asked(_) => self.abandon(|| TaskError::Cancelled(CancelledBy::Shutdown)),
+            Verdict::Broken(cause) => {
+                self.worker.break_down(broken(cause));
+                self.abandon(|| TaskError::Broken(broken(cause)));
+            }
+        }
+    }
+
+    /// Nobody runs what this worker has begun.
+    fn abandon(&mut self, error: impl Fn() -> TaskError) {
         for (started, _) in std::mem::take(&mut self.again) {
             self.fail(started, error());
         }
@@ -43,8 +64,8 @@ impl Carrying<'_, '_> {
         let (pid, ready) = (child.pid(), child.ready);
         let unfit = child.unfit.clone();
         let board = std::sync::Arc::clone(&child.board);
+        let why = child.watch.ending.clone();
         let ended = child.bury();
-        let why = self.ending.take().map(|(why, _)| why);
         let expected = why.is_some();
         let verdict = self.verdict(pid, ended, ready, expected, unfit);
 
@@ -62,49 +83,40 @@ impl Carrying<'_, '_> {
                         self.fail(started, error(&verdict, &why, pid, ended));
                     }
                 }
-                Load::Call { hold, attempts, .. } => {
-                    if let Hold::Unstarted(taken) = hold {
-                        if let Some(parcel) = taken.cargo() {
-                            parcel.reclaim();
-                        }
-                        unstarted.push(taken);
-                    } else if let Hold::Started(started) = hold {
-                        // It was tried before, and not yet again.
-                        self.again.push_back((started, attempts));
-                    }
-                }
+                Load::Call { hold, attempts, .. } => match hold {
+                    // It was tried before, and not yet again.
+                    Hold::Started(started) => self.again.push_back((started, attempts)),
+                    Hold::Unstarted(_) if hold.is_reclaimed() => unstarted.push(hold),
+                    hold => hold.pass(),
+                },
                 Load::Chunk {
                     ticket,
                     chunk,
                     replies,
+                    items,
                 } => {
                     board.slot(sent.call).recall();
                     let attempts = if replies == 0 { chunk.attempts } else { 0 };
                     if was_started <= replies {
-                        ticket.give_back(&chunk, replies, attempts);
+                        ticket.give_back(&chunk, replies..items, attempts);
                     } else if self.may_try_again(&verdict, &why, attempts, sent.retries) {
-                        ticket.give_back(&chunk, replies, attempts + 1);
+                        ticket.give_back(&chunk, replies..items, attempts + 1);
                     } else {
                         let item = chunk.first + replies as u64;
                         ticket.fail(item, error(&verdict, &why, pid, ended));
-                        ticket.give_back(&chunk, replies + 1, 0);
+                        ticket.give_back(&chunk, replies + 1..items, 0);
                     }
                 }
             }
         }
         // Each goes ahead of all, so the first is the last.
-        for taken in unstarted.into_iter().rev() {
-            taken.give_back();
+        for hold in unstarted.into_iter().rev() {
+            self.give_back(hold);
         }
         match verdict {
             None => ControlFlow::Continue(()),
-            Some(Verdict::Asked(_)) => {
-                self.give_up(|| error(&verdict, &why, pid, ended));
-                ControlFlow::Break(())
-            }
-            Some(Verdict::Broken(ref cause)) => {
-                self.worker.break_down(broken(cause));
-                self.give_up(|| TaskError::Broken(broken(cause)));
+            Some(verdict) => {
+                self.give_up(&verdict);
                 ControlFlow::Break(())
             }
         }
@@ -126,9 +138,13 @@ impl Carrying<'_, '_> {
         let cause = if let Some(why) = unfit {
             why
         } else if !ready && !expected && shared.was_not_ready() {
+            let advice = if shared.settings.initializer.is_some() {
+                "Does its initializer end the process?"
+            } else {
+                "If this program's `main` has run in them, call `concurrent_futures::init_worker()` at its beginning"
+            };
             format!(
-                "its worker processes end before they are ready; the last, {pid}, {ended}. If this program's `main` has run in them, call \
-                 `concurrent_futures::init_worker()` at its beginning"
+                "its worker processes end before they are ready; the last, {pid}, {ended}, and may have said why on its standard error. {advice}"
             )
         } else if ready && !expected && shared.settings.on_death == OnDeath::Break {
             format!("its worker process {pid} {ended}")

@@ -4,26 +4,18 @@
 //! waits for the next. One that turns out to be long has nothing waiting behind it for more than some milliseconds: what was not started
 //! is taken back, and put where other workers find it.
 
-use std::{
-    collections::VecDeque,
-    ops::ControlFlow,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use super::{
     board::SLOTS,
+    child::Child,
     feed::Ticket,
     owner::{Owner, Processes},
     parcel::{Limits, Load as Cargo, Parcel},
     settings::Shared,
     window::{Hold, Load, Sent},
-    wire::WireError,
 };
-use concurrent_futures_core::{
-    future::TaskError,
-    scheduler::{Started, Taken, Worker},
-};
+use concurrent_futures_core::scheduler::{Started, Taken, Worker};
 
 /// How long calls that wait behind another in a worker may take together.
 const WINDOW_NANOS: f64 = 2e5;
@@ -36,21 +28,6 @@ pub(super) struct Active<'a> {
     pub(super) ticket: Arc<Ticket>,
 }
 
-/// Why this side ended the worker.
-#[derive(Clone, Debug)]
-pub(super) enum Why {
-    TimedOut(Duration),
-    Protocol(WireError),
-    Channel,
-}
-
-/// How far the worker was when it was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Progress {
-    pub(super) call: u32,
-    pub(super) started: u32,
-}
-
 /// One stretch of work of one worker.
 pub(crate) struct Carrying<'w, 'a> {
     pub(super) worker: &'w Worker<'a, Processes>,
@@ -59,13 +36,10 @@ pub(crate) struct Carrying<'w, 'a> {
     /// Calls whose worker died, to be sent again, and how often they were tried.
     pub(super) again: VecDeque<(Started<'a, Processes>, u32)>,
     pub(super) active: Option<Active<'a>>,
+    /// Whether the last that was asked of it was a chunk of the map.
+    has_cut: bool,
     /// How long calls took lately.
     pub(super) nanos: Option<f64>,
-    pub(super) progress: Option<Progress>,
-    pub(super) since: Instant,
-    pub(super) ending: Option<(Why, Option<Instant>)>,
-    /// Whether what runs there is long, and what was behind it was taken back: nothing more is sent until it is over.
-    pub(super) settled: bool,
 }
 
 impl<'w, 'a> Carrying<'w, 'a> {
@@ -76,11 +50,8 @@ impl<'w, 'a> Carrying<'w, 'a> {
             window: VecDeque::new(),
             again: VecDeque::new(),
             active: None,
+            has_cut: false,
             nanos: None,
-            progress: None,
-            since: Instant::now(),
-            ending: None,
-            settled: false,
         }
     }
 
@@ -94,8 +65,7 @@ impl<'w, 'a> Carrying<'w, 'a> {
         loop {
             if self.owner.staff().is_err() {
                 drop(first);
-                self.give_up(|| TaskError::NoWorker);
-                return ControlFlow::Break(());
+                return self.without_worker();
             }
             if let Some(first) = first.take() {
                 self.accept(first);
@@ -103,8 +73,8 @@ impl<'w, 'a> Carrying<'w, 'a> {
             self.fill();
             if self.window.is_empty() {
                 let done = self.is_done();
-                if self.left() == 0 {
-                    self.retire();
+                if self.dismiss().is_break() {
+                    return ControlFlow::Break(());
                 }
                 if done {
                     return ControlFlow::Continue(());
@@ -147,25 +117,37 @@ impl<'w, 'a> Carrying<'w, 'a> {
         self.window.is_empty() && self.active.is_none() && self.again.is_empty()
     }
 
-    /// Ends a worker that has done what it may, and with which nothing is left. It takes a while.
-    fn retire(&mut self) {
+    /// Ends a worker with which nothing is left, if it has done what it may, or is to end. It takes a while.
+    fn dismiss(&mut self) -> ControlFlow<()> {
+        let is_ending = |child: &Child| child.watch.ending.is_some();
+        let used_up = self.left() == 0;
+        let mut child = self.owner.child.borrow_mut();
+        if !used_up && !child.as_ref().is_some_and(is_ending) {
+            return ControlFlow::Continue(());
+        }
+        let gone = child.take();
+        drop(child);
         self.worker.busy();
-        let child = self.owner.child.borrow_mut().take();
-        if let Some(child) = child {
-            child.stop();
+        match gone {
+            Some(child) if is_ending(&child) => self.bury(child),
+            Some(child) => {
+                child.stop();
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Continue(()),
         }
     }
 
     /// Takes on and sends as much as the worker is to have at a time.
     fn fill(&mut self) {
-        while !self.settled && self.window.len() < SLOTS && self.left() > 0 {
-            if let Some(active) = &self.active {
+        while self.may_send() && self.window.len() < SLOTS && self.left() > 0 {
+            if let Some((started, attempts)) = self.again.pop_front() {
+                self.send_call(Hold::Started(started), attempts);
+            } else if let Some(active) = &self.active {
                 let ticket = Arc::clone(&active.ticket);
                 if !self.cut(&ticket) {
                     return;
                 }
-            } else if let Some((started, attempts)) = self.again.pop_front() {
-                self.send_call(Hold::Started(started), attempts);
             } else if self.window.len() >= self.allowed() {
                 return;
             } else if let Some(taken) = self.worker.take() {
@@ -174,6 +156,11 @@ impl<'w, 'a> Carrying<'w, 'a> {
                 return;
             }
         }
+    }
+
+    fn may_send(&self) -> bool {
+        let child = self.owner.child.borrow();
+        child.as_ref().is_some_and(|child| child.watch.may_send())
     }
 
     /// How many calls may be with the worker: more than one only if they are short, and there are more than all workers together have begun.
@@ -204,20 +191,27 @@ impl<'w, 'a> Carrying<'w, 'a> {
         if out >= CHUNKS {
             return false;
         }
-        if self.shared().is_cancelled() {
-            ticket.feed.cancel();
-        }
-        let Some(chunk) = ticket.cut(self.left()) else {
+        // Items of a map that are added as results are taken are not ahead of calls that were submitted before.
+        let enough = ticket.feed.is_buffered && self.worker.waiting() > 0 && self.has_cut;
+        let chunk = if enough {
+            None
+        } else {
+            ticket.cut(self.left())
+        };
+        self.has_cut = chunk.is_some();
+        let Some(chunk) = chunk else {
             if out > 0 {
                 return false;
             }
             if let Some(active) = self.active.take() {
+                active.ticket.pause();
                 self.worker.finish(active.started, self.is_done());
             }
             return true;
         };
         let load = Load::Chunk {
             ticket: Arc::clone(ticket),
+            items: chunk.count,
             chunk,
             replies: 0,
         };
@@ -231,7 +225,7 @@ impl<'w, 'a> Carrying<'w, 'a> {
             cargo.and_then(|cargo| cargo.load().zip(Some(cargo.limits)))
         else {
             // Cancelled: all that is left is to pass it.
-            hold.into_started();
+            hold.pass();
             return;
         };
         let load = Load::Call {
@@ -246,14 +240,14 @@ impl<'w, 'a> Carrying<'w, 'a> {
         let mut child = self.owner.child.borrow_mut();
         let Some(child) = &mut *child else { return };
         if self.window.is_empty() {
-            self.since = Instant::now();
-            self.progress = None;
+            child.watch.next();
         }
         match Sent::offer(child, load, limits) {
             Ok(sent) => self.window.push_back(sent),
-            Err(cancelled) => {
-                cancelled.into_started();
-            }
+            Err(cancelled) => cancelled.pass(),
+        }
+        if self.shared().offered_in_vain() {
+            self.take_back(child);
         }
     }
 }

@@ -20,7 +20,7 @@ use rustix::{
         AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
         SocketFlags, SocketType, recv, sendmsg, socketpair,
     },
-    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
+    process::{Pid, PidfdFlags, Signal, pidfd_open},
 };
 
 use super::{
@@ -29,7 +29,8 @@ use super::{
     hello::Hello,
     hook,
     image::Image,
-    settings::Shared,
+    settings::{Shared, send_signal},
+    watch::Watch,
     wire::{Header, Inbox, Kind},
 };
 
@@ -59,6 +60,7 @@ pub(crate) struct Child {
     pub(crate) served: u64,
     /// The number of the next call. Those that are with it are numbered without gaps.
     pub(crate) next_call: u32,
+    pub(crate) watch: Watch,
     /// Whether it was waited for.
     buried: bool,
 }
@@ -133,10 +135,11 @@ impl Child {
         greeting: Vec<u8>,
     ) -> io::Result<Self> {
         let pid = Pid::from_child(&process);
+        let board = Arc::new(board);
         // Nobody else waits for it, so that the number is its own.
         let end = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from);
         let end = match end {
-            Ok(end) if shared.born(pid) => end,
+            Ok(end) if shared.born(pid, &board) => end,
             end => {
                 // Nothing can go wrong but that it has ended by itself.
                 let _ = process.kill();
@@ -149,7 +152,7 @@ impl Child {
             pid,
             end,
             channel,
-            board: Arc::new(board),
+            board,
             shared: Arc::clone(shared),
             greeting,
             memory: Some(memory),
@@ -160,6 +163,7 @@ impl Child {
             unfit: None,
             served: 0,
             next_call: 0,
+            watch: Watch::new(),
             buried: false,
         })
     }
@@ -274,8 +278,7 @@ impl Child {
 
     /// Sends a signal to it, and to what it has started.
     pub(crate) fn signal(&self, signal: Signal) {
-        // Nobody waits for it elsewhere; if it has ended, there may be others in its group.
-        let _ = kill_process_group(self.pid, signal);
+        send_signal(self.pid, signal);
     }
 
     /// Whether it ends before `timeout`, if there is one, is over.

@@ -29,6 +29,21 @@ impl From<CodecError> for Failure {
 }
 
 impl Failure {
+    /// What is said of an initializer that failed so.
+    pub(crate) fn about_initializer(&self) -> String {
+        match self {
+            Self::Arguments(reason) | Self::Result(reason) => format!("the initializer: {reason}"),
+            Self::Panic {
+                message, location, ..
+            } => {
+                let place = location
+                    .as_ref()
+                    .map_or_else(String::new, |at| format!(" at {at}"));
+                format!("the initializer panicked{place}: {message}")
+            }
+        }
+    }
+
     /// What the future of the call gets.
     pub(crate) fn into_error(self, pid: u32) -> TaskError {
         match self {

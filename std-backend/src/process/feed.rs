@@ -5,6 +5,8 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
+    ops::Range,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +14,10 @@ use std::{
     time::Instant,
 };
 
-use concurrent_futures_core::future::{CancelledBy, TaskError};
+use concurrent_futures_core::{
+    executor::MapOptions,
+    future::{CancelledBy, TaskError},
+};
 
 use super::{
     board::MOST_ITEMS,
@@ -92,10 +97,10 @@ struct State {
     /// Whether somebody waits for a result.
     waiting: bool,
     closed: bool,
+    cancelled: bool,
 }
 
 /// What a map and its tickets share.
-#[derive(Debug)]
 pub(crate) struct Feed {
     state: Mutex<State>,
     came: Condvar,
@@ -103,6 +108,18 @@ pub(crate) struct Feed {
     pub(crate) limits: Limits,
     chunksize: Option<usize>,
     workers: usize,
+    /// Whether items are added as results are taken.
+    pub(crate) is_buffered: bool,
+    /// Submits so many more tickets, if it can without waiting.
+    more: More,
+}
+
+type More = Box<dyn Fn(&Arc<Feed>, usize) + Send + Sync>;
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").finish_non_exhaustive()
+    }
 }
 
 /// Why a wait for results ended without one.
@@ -119,9 +136,10 @@ impl Feed {
     pub(crate) fn new(
         function: Function,
         limits: Limits,
-        chunksize: Option<usize>,
+        options: MapOptions,
         workers: usize,
         ordered: bool,
+        more: More,
     ) -> Self {
         Self {
             state: Mutex::new(State {
@@ -134,12 +152,15 @@ impl Feed {
                 nanos: None,
                 waiting: false,
                 closed: false,
+                cancelled: false,
             }),
             came: Condvar::new(),
             function,
             limits,
-            chunksize,
+            chunksize: options.asked_chunksize(),
             workers,
+            is_buffered: options.asked_buffer_size().is_some(),
+            more,
         }
     }
 
@@ -158,15 +179,17 @@ impl Feed {
                 last.count += count;
                 last.bytes.extend_from_slice(bytes);
             }
-            _ => state.pending.push_back(Run {
-                first,
-                count,
-                bytes: bytes.to_vec(),
-                at: 0,
-                attempts: 0,
-            }),
+            _ => state.pending.push_back(Run::new(first, count, bytes, 0)),
         }
         self.wanted(&state)
+    }
+
+    /// Adds an item that cannot travel.
+    pub(crate) fn add_failed(&self, error: TaskError) {
+        let mut state = self.state();
+        let item = state.added;
+        state.added += 1;
+        state.put(item, Got::Error(error));
     }
 
     /// How many tickets there should be more.
@@ -177,6 +200,17 @@ impl Feed {
     fn wanted(&self, state: &State) -> usize {
         let items = state.pending.iter().map(|run| run.count).sum::<usize>();
         self.workers.min(items).saturating_sub(state.tickets)
+    }
+
+    /// What was added last, and nobody will run, was never taken in.
+    pub(crate) fn withdraw_last(&self) {
+        let mut state = self.state();
+        while let Some(last) = state.pending.back()
+            && last.first + last.count as u64 == state.added
+        {
+            state.added = last.first;
+            state.pending.pop_back();
+        }
     }
 
     /// Takes what has come next; waits for it until `deadline`, for ever if there is none. Moves as much else as has come to `more`.
@@ -228,14 +262,19 @@ impl Feed {
         state.added - state.first
     }
 
-    /// What no worker has started is cancelled, because the pool is shut down.
+    /// What no worker has started is cancelled, now and later, because the pool is shut down.
     pub(crate) fn cancel(&self) {
-        self.fail_pending(|| TaskError::Cancelled(CancelledBy::Shutdown));
+        let mut state = self.state();
+        state.cancelled = true;
+        self.fail(state, || TaskError::Cancelled(CancelledBy::Shutdown));
     }
 
     /// Items that wait get errors for results, made one by one.
     pub(crate) fn fail_pending(&self, error: impl Fn() -> TaskError) {
-        let mut state = self.state();
+        self.fail(self.state(), error);
+    }
+
+    fn fail(&self, mut state: MutexGuard<'_, State>, error: impl Fn() -> TaskError) {
         let pending = std::mem::take(&mut state.pending);
         for run in pending {
             for item in run.first..run.first + run.count as u64 {
@@ -350,6 +389,7 @@ impl Ticket {
         if run.count == 0 {
             state.pending.pop_front();
         }
+        self.set(&mut state, true);
         Some(chunk)
     }
 
@@ -385,41 +425,66 @@ impl Ticket {
         self.feed.tell(state);
     }
 
-    /// The items of a chunk from `from` on come back, ahead of all others; the first was tried so often.
-    pub(crate) fn give_back(&self, chunk: &Chunk, from: usize, attempts: u32) {
+    /// Whoever has it does not cut for a while: others may have to.
+    pub(crate) fn pause(&self) {
+        self.end();
+        let wanted = self.feed.wanted_now();
+        if wanted > 0 {
+            (self.feed.more)(&self.feed, wanted);
+        }
+    }
+
+    /// These items of a chunk come back, ahead of all others; the first was tried so often.
+    pub(crate) fn give_back(&self, chunk: &Chunk, items: Range<usize>, attempts: u32) {
         let mut state = self.feed.state();
-        if state.closed || from >= chunk.count {
+        if state.closed || items.is_empty() {
             return;
         }
         let mut rest = &chunk.body[CALL_PREFIX..];
-        for _ in 0..from {
-            let _ = wire::read_item(&mut rest);
-        }
-        let mut run = Run {
-            first: chunk.first + from as u64,
-            count: chunk.count - from,
-            bytes: rest.to_vec(),
-            at: 0,
-            attempts,
+        let mut next = |count: usize| {
+            let before = rest;
+            for _ in 0..count {
+                // They were written by this side.
+                let _ = wire::read_item(&mut rest);
+            }
+            &before[..before.len() - rest.len()]
         };
-        if attempts > 0 && run.count > 1 {
-            let first = run.cut(1, self.feed.function);
-            state.pending.push_front(Run { attempts: 0, ..run });
-            run = Run {
-                first: first.first,
-                count: 1,
-                bytes: first.body[CALL_PREFIX..].to_vec(),
-                at: 0,
-                attempts,
-            };
+        next(items.start);
+        let first = chunk.first + items.start as u64;
+        let alone = if attempts > 0 { 1 } else { items.len() };
+        let runs = [
+            Run::new(first, alone, next(alone), attempts),
+            Run::new(
+                first + alone as u64,
+                items.len() - alone,
+                next(items.len() - alone),
+                0,
+            ),
+        ];
+        for run in runs.into_iter().rev().filter(|run| run.count > 0) {
+            state.pending.push_front(run);
         }
-        state.pending.push_front(run);
-        self.set(&mut state, true);
+        if state.cancelled {
+            self.feed
+                .fail(state, || TaskError::Cancelled(CancelledBy::Shutdown));
+        } else {
+            self.set(&mut state, true);
+        }
     }
 }
 
 impl Run {
-    /// At most `size` items of it, from the beginning.
+    fn new(first: u64, count: usize, bytes: &[u8], attempts: u32) -> Self {
+        Self {
+            first,
+            count,
+            bytes: bytes.to_vec(),
+            at: 0,
+            attempts,
+        }
+    }
+
+    /// At most `size` items of it, from the beginning, and of a limited length.
     fn cut(&mut self, size: usize, function: Function) -> Chunk {
         let mut rest = &self.bytes[self.at..];
         let mut count = 0;

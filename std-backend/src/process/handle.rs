@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use super::{
     codec,
-    feed::push_item,
+    feed::{Feed, push_item},
     function::Function,
     map::{ProcessMap, ProcessMapUnordered},
     options::CallOptions,
@@ -264,6 +264,10 @@ impl ProcessPoolHandle {
 
     pub(super) fn pool(&self) -> &Handle<Processes> {
         &self.handle
+    }
+
+    pub(super) fn register(&self, feed: &Arc<Feed>) {
+        self.shared.register(feed);
     }
 
     pub(super) fn workers(&self) -> usize {

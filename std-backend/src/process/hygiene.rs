@@ -216,7 +216,9 @@ impl Drop for ForkMark {
 /// this process together with its process group if it leads one, or else exits at once.
 pub(crate) fn watch(channel: BorrowedFd<'_>, parent: Pid) -> ! {
     // Another process may have inherited the other end of the channel and outlive the parent.
-    let process = pidfd_open(parent, PidfdFlags::empty());
+    let process = pidfd_open(parent, PidfdFlags::empty())
+        // Out of the way, like the channel.
+        .and_then(|process| fcntl_dupfd_cloexec(process, OUT_OF_THE_WAY));
     if matches!(process, Err(Errno::SRCH)) {
         end();
     }

@@ -1,12 +1,18 @@
 //! Maps over pools of processes, as users hold them.
 
 use std::{
-    collections::VecDeque, fmt, iter::FusedIterator, marker::PhantomData, sync::Arc, time::Instant,
+    collections::VecDeque,
+    fmt,
+    iter::FusedIterator,
+    marker::PhantomData,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use concurrent_futures_core::{
     executor::{MapError, MapOptions, Payload},
-    future::{BrokenExecutor, CodecStage, Future, Refused, SubmitError, TaskError},
+    future::{BrokenExecutor, CodecStage, Future, Panic, Refused, SubmitError, TaskError},
+    platform::Platform,
     queue::Policy,
 };
 
@@ -15,12 +21,15 @@ use super::{
     feed::{Dry, Feed, Got, Ticket, push_item},
     function::Function,
     handle::ProcessPoolHandle,
+    owner::Owner,
     parcel::{Load, Parcel},
 };
+use crate::platform::StdPlatform;
 
-/// How many items, and bytes of them, are added to the feed at a time.
+/// How many items, and bytes of them, are added to the feed at a time at the most, and how long collecting them may take.
 const BATCH: usize = 1024;
 const BATCH_BYTES: usize = 64 * 1024;
+const BATCH_TIME: Duration = Duration::from_micros(200);
 
 /// The results of a map, in the order of its input. See [`ProcessPoolHandle::map`].
 pub struct ProcessMap<I, A, R>(Inner<I, A, R>);
@@ -34,6 +43,8 @@ struct Inner<I, A, R> {
     failed: fn(&R) -> bool,
     /// `None` once it is exhausted, or not to be consumed any more.
     input: Option<I>,
+    /// How many items are added to the feed at a time.
+    batch: usize,
     options: MapOptions,
     deadline: Option<Instant>,
     tickets: Vec<Future<()>>,
@@ -54,19 +65,28 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
         ordered: bool,
     ) -> Result<Self, SubmitError<()>> {
         let function = Function::of(f).ok_or(SubmitError::UnknownFunction(Refused::new(())))?;
+        let own = handle.clone();
+        let more = move |feed: &Arc<Feed>, wanted| {
+            // Whoever waits for results submits them if this cannot.
+            let _ = (0..wanted).try_for_each(|_| submit(&own, feed, Policy::Reject).map(drop));
+        };
         let feed = Feed::new(
             function,
             handle.map_limits(),
-            options.asked_chunksize(),
+            options,
             handle.workers(),
             ordered,
+            Box::new(more),
         );
+        let feed = Arc::new(feed);
+        handle.register(&feed);
         // Whatever happens from here, a panic of the input included, the drop of the map cancels what was submitted.
         let mut map = Self {
             handle: handle.clone(),
-            feed: Arc::new(feed),
+            feed,
             failed,
             input: Some(input),
+            batch: 1,
             options,
             deadline: options
                 .asked_timeout()
@@ -79,92 +99,73 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
         };
         map.fill();
         match map.refused.take() {
-            Some(refused) => Err(refused),
-            None => Ok(map),
+            // If some were taken, their results come first.
+            Some(refused) if map.tickets.is_empty() => Err(refused),
+            refused => {
+                map.refused = refused;
+                Ok(map)
+            }
         }
     }
 
-    /// How many more items may be outstanding.
-    fn room(&self) -> usize {
-        let Some(most) = self.options.asked_buffer_size() else {
-            return usize::MAX;
-        };
-        let outstanding = self.feed.outstanding() + self.ready.len() as u64;
-        most.saturating_sub(usize::try_from(outstanding).unwrap_or(usize::MAX))
-    }
-
-    /// Consumes as much of the input as may be outstanding.
+    /// Consumes as much of the input as may be outstanding. A panic of the input, or of an item's `Serialize`, ends the map at once.
     fn fill(&mut self) {
+        let mut end = End(Some(Arc::clone(&self.feed)));
         let mut bytes = Vec::new();
-        // The first item sets the workers going.
-        let mut batch = 1;
-        while self.input.is_some() && self.refused.is_none() {
-            let room = self.room().min(batch);
+        while let Some(input) = &mut self.input {
+            let room = room(&self.options, &self.feed, self.ready.len()).min(self.batch);
             if room == 0 {
-                return;
+                break;
             }
             bytes.clear();
-            let mut count = 0;
+            let (mut count, mut failed) = (0, None);
+            let began = Instant::now();
             while count < room && bytes.len() < BATCH_BYTES {
-                let Some(item) = self.next_input() else { break };
+                let Some(item) = input.next() else {
+                    self.input = None;
+                    break;
+                };
                 let encoded = push_item(&mut bytes, |bytes| {
                     codec::encode(&item, bytes, CodecStage::EncodeArguments)
                 });
                 if let Err(error) = encoded {
-                    self.input = None;
-                    self.refused = Some(SubmitError::Codec(error, Refused::new(())));
+                    failed = Some(TaskError::Codec(error));
                     break;
                 }
                 count += 1;
             }
+            // Workers need not wait for an input that takes its time.
+            self.batch = if began.elapsed() < BATCH_TIME {
+                (2 * self.batch).min(BATCH)
+            } else {
+                self.batch.div_ceil(2)
+            };
             if count > 0 {
                 let wanted = self.feed.add(count, &bytes);
-                self.submit_tickets(wanted);
-            }
-            batch = BATCH;
-        }
-    }
-
-    /// A panic of the input ends the map at once.
-    fn next_input(&mut self) -> Option<A> {
-        struct End<'a>(&'a Feed);
-        impl Drop for End<'_> {
-            fn drop(&mut self) {
-                self.0.close();
-            }
-        }
-        let input = self.input.as_mut()?;
-        let end = End(&self.feed);
-        let item = input.next();
-        std::mem::forget(end);
-        if item.is_none() {
-            self.input = None;
-        }
-        item
-    }
-
-    fn submit_tickets(&mut self, wanted: usize) {
-        for _ in 0..wanted {
-            let ticket = Ticket::new(&self.feed);
-            let guard = Guard(Arc::clone(&ticket));
-            let parcel = Parcel::new(Load::Ticket(ticket), self.handle.map_limits());
-            let arrive = move |_: &super::owner::Owner| {
-                drop(guard);
-                Ok(())
-            };
-            let submitted = self
-                .handle
-                .pool()
-                .submit_cargo(parcel, arrive, Some(Policy::Block));
-            match submitted {
-                Ok(future) => self.tickets.push(future),
-                Err(refused) => {
+                if let Err(refused) = self.submit_tickets(wanted) {
                     self.input = None;
-                    self.refused.get_or_insert(refused);
-                    return;
+                    self.refused = Some(refused);
+                    break;
                 }
             }
+            if let Some(error) = failed {
+                self.feed.add_failed(error);
+            }
         }
+        end.0 = None;
+    }
+
+    fn submit_tickets(&mut self, wanted: usize) -> Result<(), SubmitError<()>> {
+        // Those that are over, and went well, have nothing to tell.
+        if self.tickets.len() > 2 * self.handle.workers() {
+            self.tickets
+                .retain(|ticket| !ticket.done() || ticket.cancelled() || ticket.failed());
+        }
+        for _ in 0..wanted {
+            let ticket = submit(&self.handle, &self.feed, Policy::Block)?;
+            self.tickets.push(ticket);
+        }
+        Ok(())
     }
 
     fn next(&mut self) -> Option<Result<R, MapError>> {
@@ -198,44 +199,42 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
     }
 
     fn outcome(&mut self, got: Got) -> Result<R, MapError> {
-        let outcome = match &got {
-            Got::Short(length, bytes) => codec::decode_result::<R>(&bytes[..usize::from(*length)]),
-            Got::Long(bytes) => codec::decode_result::<R>(bytes),
-            Got::Error(_) => {
-                let Got::Error(error) = got else {
-                    unreachable!()
-                };
-                if !self.options.asked_keep_going() {
-                    self.end();
-                }
-                return Err(MapError::Task(error));
-            }
+        let outcome = match got {
+            Got::Short(length, bytes) => decode(&bytes[..usize::from(length)]),
+            Got::Long(bytes) => decode(&bytes),
+            Got::Error(error) => Err(error),
         };
-        let outcome = outcome.map_err(|error| MapError::Task(TaskError::Codec(error)));
         let failed = outcome.as_ref().map_or(true, self.failed);
         if failed && !self.options.asked_keep_going() {
             self.end();
         }
-        outcome
+        outcome.map_err(MapError::Task)
     }
 
-    /// Items wait, and nobody cuts them: those who would were cancelled, or failed, or had no worker any more.
+    /// Items wait, and nobody cuts them: those who would were cancelled, or failed, or had no worker any more, or are held up.
     fn look_after_tickets(&mut self) {
-        for ticket in std::mem::take(&mut self.tickets) {
+        if self.refused.is_some() {
+            // They were added last, and nobody was found for them. Others can be there only if their worker is gone.
+            self.feed.withdraw_last();
+            return self.feed.fail_pending(|| TaskError::NoWorker);
+        }
+        let (done, tickets) = std::mem::take(&mut self.tickets)
+            .into_iter()
+            .partition(Future::done);
+        self.tickets = tickets;
+        let done: Vec<Future<()>> = done;
+        for ticket in done {
             if let Err(error) = ticket.result() {
                 return self.feed.fail_pending(|| again(&error));
             }
         }
-        let wanted = self.feed.wanted_now();
-        self.submit_tickets(wanted);
-        if let Some(refused) = &self.refused {
-            let error = match refused {
-                SubmitError::Broken(broken, _) => TaskError::Broken(broken.clone()),
-                SubmitError::ShutDown(_) => return self.feed.cancel(),
-                _ => TaskError::NoWorker,
-            };
-            self.feed.fail_pending(|| again(&error));
-        }
+        let error = match self.submit_tickets(self.feed.wanted_now()) {
+            Ok(()) => return,
+            Err(SubmitError::Broken(broken, _)) => TaskError::Broken(broken),
+            Err(SubmitError::ShutDown(_)) => return self.feed.cancel(),
+            Err(_) => TaskError::NoWorker,
+        };
+        self.feed.fail_pending(|| again(&error));
     }
 
     fn end(&mut self) {
@@ -263,6 +262,50 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
             low.saturating_add(more),
             high.and_then(|high| high.checked_add(more)),
         )
+    }
+}
+
+/// Ends a map that unwinds.
+struct End(Option<Arc<Feed>>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let Some(feed) = &self.0 {
+            feed.close();
+        }
+    }
+}
+
+/// How many more items may be outstanding.
+fn room(options: &MapOptions, feed: &Feed, ready: usize) -> usize {
+    let Some(most) = options.asked_buffer_size() else {
+        return usize::MAX;
+    };
+    let outstanding = usize::try_from(feed.outstanding()).unwrap_or(usize::MAX);
+    most.saturating_sub(outstanding.saturating_add(ready))
+}
+
+/// Submits a ticket.
+fn submit(
+    handle: &ProcessPoolHandle,
+    feed: &Arc<Feed>,
+    policy: Policy,
+) -> Result<Future<()>, SubmitError<()>> {
+    let ticket = Ticket::new(feed);
+    let guard = Guard(Arc::clone(&ticket));
+    let parcel = Parcel::new(Load::Ticket(ticket), feed.limits);
+    let arrive = move |_: &Owner| {
+        drop(guard);
+        Ok(())
+    };
+    handle.pool().submit_cargo(parcel, arrive, Some(policy))
+}
+
+/// The result of an item. Whatever its `Deserialize` does is the outcome of this item alone.
+fn decode<R: Payload>(bytes: &[u8]) -> Result<R, TaskError> {
+    match StdPlatform::catch(|| codec::decode_result(bytes)) {
+        Ok(decoded) => decoded.map_err(TaskError::Codec),
+        Err(payload) => Err(TaskError::Panicked(Panic::from(payload))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Worker processes (feature `process`, Linux).
 //!
 //! The scheduling is the core's, as for threads: a pool has workers, and each is a thread of this process that looks after one worker
-//! process. `owner` and `carry` are what such a thread does, with `exchange` and `replies`; `burial` what it does when its process has ended. `child` is the process as
+//! process. `owner` and `carry` are what such a thread does, with `exchange`, `watch` and `replies`; `burial` what it does when its process has ended. `child` is the process as
 //! the pool has it, `worker` the process itself. They talk over one socket ([`wire`], with `codec` for values), and know of each call
 //! whether it was started by a word that they share (`board`). `function` names functions, `feed` and `map` are what maps are made of.
 
@@ -32,6 +32,7 @@ mod parcel;
 mod replies;
 mod settings;
 mod spawner;
+mod watch;
 mod window;
 mod wire;
 mod worker;

@@ -26,7 +26,7 @@ impl CallOptions {
         }
     }
 
-    /// For how long the call may run, from when a worker starts it. Then its worker is ended, and its future fails with
+    /// For how long the call may run, from when a worker starts it; for ever with [`Duration::MAX`], whatever the pool's limit. Then its worker is ended, and its future fails with
     /// [`TaskError::TimedOut`](crate::TaskError::TimedOut).
     #[must_use]
     pub const fn timeout(mut self, limit: Duration) -> Self {
@@ -34,7 +34,7 @@ impl CallOptions {
         self
     }
 
-    /// How often the call is run again if its worker dies under it.
+    /// How often the call is run again if its worker dies under it, but not if that was because it ran for too long.
     #[must_use]
     pub const fn retry(mut self, times: u32) -> Self {
         self.retries = Some(times);

@@ -3,7 +3,10 @@
 use std::{
     io::{self, IoSlice},
     os::fd::BorrowedFd,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{Ordering, fence},
+    },
 };
 
 use rustix::{
@@ -45,6 +48,8 @@ impl Outbox {
         if length > MOST_UNSENT {
             return self.send_past_the_ring(&header, body);
         }
+        // Release: whoever reads what is written now sees the end that was made known before.
+        fence(Ordering::Release);
         // SAFETY: this is the only writer; the end of what is known is here, and not more than the ring has is unsent.
         unsafe { self.board.write(self.end, &header) };
         // SAFETY: as above.

@@ -23,8 +23,8 @@ thread_local! {
     /// What the hook has seen on this thread since it was last asked; only on the thread that runs calls.
     static SEEN: RefCell<Option<(Option<String>, String)>> = const { RefCell::new(None) };
     static IS_CALLER: Cell<bool> = const { Cell::new(false) };
-    /// The call and the item that run.
-    static ABOUT: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
+    /// The call and the item that run, if any do.
+    static ABOUT: Cell<Option<(u32, u32)>> = const { Cell::new(None) };
 }
 
 /// Where this process writes to. Only the thread that runs calls takes it, and the one that starts that thread before.
@@ -67,7 +67,7 @@ pub(crate) fn install() {
 
 /// The calling thread is about to run this.
 pub(crate) fn about(call: u32, item: u32) {
-    ABOUT.set((call, item));
+    ABOUT.set(Some((call, item)));
 }
 
 /// What came of a panic that was caught.
@@ -94,20 +94,27 @@ fn failure(payload: &dyn Any, location: Option<String>, backtrace: String) -> Fa
 /// This process ends after it.
 fn last_words(failure: &Failure) {
     let mut body = Vec::new();
-    let (call, item) = ABOUT.get();
-    if codec::encode(failure, &mut body, CodecStage::EncodeResult).is_ok() {
-        let header = Header {
-            kind: Kind::Failure,
-            last: false,
-            call,
-            length: wire::length_of(body.len()),
-            item,
-            nanos: 0,
-        };
-        // There is nothing left to do if this fails.
-        let _ = with_outbox(|outbox| {
-            outbox.frame(header, &body)?;
-            outbox.flush()
-        });
-    }
+    let header = match ABOUT.get() {
+        Some((call, item)) => {
+            // It is made of texts.
+            let _ = codec::encode(failure, &mut body, CodecStage::EncodeResult);
+            Header {
+                kind: Kind::Failure,
+                last: false,
+                call,
+                length: wire::length_of(body.len()),
+                item,
+                nanos: 0,
+            }
+        }
+        None => {
+            body = failure.about_initializer().into_bytes();
+            Header::plain(Kind::Unfit, body.len())
+        }
+    };
+    // There is nothing left to do if this fails.
+    let _ = with_outbox(|outbox| {
+        outbox.frame(header, &body)?;
+        outbox.flush()
+    });
 }

@@ -47,7 +47,7 @@ impl State {
     fn is_unstarted(&self) -> bool {
         match self {
             Self::Here(_) => true,
-            Self::Lent(_, board, call) => board.slot(*call).recall().is_some(),
+            Self::Lent(_, board, call) => board.slot(*call).revoke(),
             Self::Over => false,
         }
     }

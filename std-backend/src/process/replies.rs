@@ -1,7 +1,5 @@
 //! What a worker has sent: outcomes of calls, for whoever waits for them.
 
-use std::time::Instant;
-
 use concurrent_futures_core::future::TaskError;
 
 use super::{
@@ -37,7 +35,7 @@ impl Carrying<'_, '_> {
     }
 
     /// A reply to the call that was sent first: the worker goes through them in order.
-    fn replied(&mut self, child: &Child, frame: &Frame) -> Result<(), WireError> {
+    fn replied(&mut self, child: &mut Child, frame: &Frame) -> Result<(), WireError> {
         match self.window.front() {
             Some(head) if head.call == frame.header.call => match head.load {
                 Load::Call { .. } => self.call_replied(child, frame),
@@ -47,8 +45,12 @@ impl Carrying<'_, '_> {
         }
     }
 
-    fn call_replied(&mut self, child: &Child, frame: &Frame) -> Result<(), WireError> {
+    fn call_replied(&mut self, child: &mut Child, frame: &Frame) -> Result<(), WireError> {
         let kind = frame.header.kind;
+        // The last words of a worker that aborts are not the last of a call.
+        if kind == Kind::Value && !frame.header.last {
+            return Err(WireError::Unexpected(kind));
+        }
         let Some(Sent {
             load: Load::Call { hold, .. },
             ..
@@ -62,7 +64,16 @@ impl Carrying<'_, '_> {
                 let took = frame.header.nanos as f64;
                 self.nanos = Some(self.nanos.map_or(took, |old| f64::midpoint(old, took)));
             }
-            self.pop();
+            self.pop(child);
+        }
+        if kind == Kind::End {
+            // Not started, because it was cancelled; or because all was, by a shutdown.
+            if hold.is_reclaimed() {
+                self.give_back(hold);
+            } else {
+                hold.pass();
+            }
+            return Ok(());
         }
         let Some(started) = hold.into_started() else {
             return Ok(());
@@ -82,14 +93,11 @@ impl Carrying<'_, '_> {
                 self.worker.fail(started, error, last);
                 Ok(())
             }
-            _ => {
-                drop(started);
-                Err(WireError::Unexpected(kind))
-            }
+            _ => Err(WireError::Unexpected(kind)),
         }
     }
 
-    fn items_replied(&mut self, child: &Child, frame: &Frame) -> Result<(), WireError> {
+    fn items_replied(&mut self, child: &mut Child, frame: &Frame) -> Result<(), WireError> {
         let Some(Sent { load, .. }) = self.window.front_mut() else {
             return Err(WireError::Unexpected(frame.header.kind));
         };
@@ -97,13 +105,14 @@ impl Carrying<'_, '_> {
             ticket,
             chunk,
             replies,
+            items,
         } = load
         else {
             return Err(WireError::Unexpected(frame.header.kind));
         };
         let expected = |frame: &Frame, replies: usize| {
             let item = frame.header.item as usize;
-            if item == replies && item < chunk.count {
+            if item == replies && item < *items {
                 Ok(chunk.first + item as u64)
             } else {
                 Err(WireError::Unexpected(frame.header.kind))
@@ -135,16 +144,20 @@ impl Carrying<'_, '_> {
         }
         if frame.header.last {
             ticket.took(*replies, frame.header.nanos);
-            self.pop();
+            // What a shutdown has taken back.
+            if *replies < *items {
+                ticket.give_back(chunk, *replies..*items, 0);
+            }
+            self.pop(child);
+        } else {
+            child.watch.next();
         }
         Ok(())
     }
 
-    fn pop(&mut self) {
+    fn pop(&mut self, child: &mut Child) {
         self.window.pop_front();
-        self.settled = false;
-        self.progress = None;
-        self.since = Instant::now();
+        child.watch.next();
     }
 }
 

@@ -7,15 +7,15 @@ use std::{
     path::PathBuf,
     process::Stdio,
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
     },
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::{child::Child, function::Function};
+use super::{board::Board, child::Child, feed::Feed, function::Function};
 
 /// What happens to a call whose worker process ends while it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,12 +86,14 @@ const MOST_UNREADY: u32 = 3;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// The worker processes that nobody has waited for yet: their numbers belong to nobody else.
-    alive: Mutex<Vec<Pid>>,
+    alive: Mutex<Vec<(Pid, Arc<Board>)>>,
     /// Started, and not yet looked after.
     nursery: Mutex<Vec<Child>>,
     started: AtomicU64,
     unready: AtomicU32,
     cancelled: AtomicBool,
+    /// Of the maps that there are.
+    feeds: Mutex<Vec<Weak<Feed>>>,
     ended: Mutex<Option<Verdict>>,
 }
 
@@ -102,6 +104,13 @@ pub(crate) enum Verdict {
     Asked(&'static str),
     /// The pool is broken.
     Broken(String),
+}
+
+/// Sends a signal to a process that nobody has waited for, and to what it has started. It may have left its group.
+pub(crate) fn send_signal(pid: Pid, signal: Signal) {
+    // Those that are not there any more need no signal.
+    let _ = kill_process_group(pid, signal);
+    let _ = kill_process(pid, signal);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -117,6 +126,7 @@ impl Shared {
             started: AtomicU64::new(0),
             unready: AtomicU32::new(0),
             cancelled: AtomicBool::new(false),
+            feeds: Mutex::default(),
             ended: Mutex::default(),
         }
     }
@@ -128,17 +138,17 @@ impl Shared {
     }
 
     /// Has a process be ended with the others. False, and it is not, if they were ended already.
-    pub(crate) fn born(&self, pid: Pid) -> bool {
+    pub(crate) fn born(&self, pid: Pid, board: &Arc<Board>) -> bool {
         let ended = lock(&self.ended);
         if ended.is_none() {
-            lock(&self.alive).push(pid);
+            lock(&self.alive).push((pid, Arc::clone(board)));
         }
         ended.is_none()
     }
 
     /// Somebody is about to wait for it: its number may soon be another's.
     pub(crate) fn gone(&self, pid: Pid) {
-        lock(&self.alive).retain(|alive| *alive != pid);
+        lock(&self.alive).retain(|(alive, _)| *alive != pid);
     }
 
     /// Leaves a process that was started to the worker that will look after it.
@@ -154,9 +164,8 @@ impl Shared {
     /// Sends a signal to all workers, and what they have started; none are started any more.
     pub(crate) fn end_all(&self, verdict: Verdict, signal: Signal) {
         lock(&self.ended).get_or_insert(verdict);
-        for pid in lock(&self.alive).iter() {
-            // What is not there any more needs no signal.
-            let _ = kill_process_group(*pid, signal);
+        for (pid, _) in lock(&self.alive).iter() {
+            send_signal(*pid, signal);
         }
     }
 
@@ -167,15 +176,36 @@ impl Shared {
 
     pub(crate) fn processes(&self) -> Vec<u32> {
         let alive = lock(&self.alive);
-        alive
-            .iter()
-            .map(|pid| pid.as_raw_pid().cast_unsigned())
-            .collect()
+        let pids = alive.iter().map(|(pid, _)| pid.as_raw_pid());
+        pids.map(i32::cast_unsigned).collect()
     }
 
     /// What no worker has started is cancelled, items of maps included.
     pub(crate) fn cancel_queued(&self) {
         self.cancelled.store(true, Ordering::Release);
+        // SeqCst: either whoever offers a call to a worker sees this, or the offer is seen here.
+        fence(Ordering::SeqCst);
+        for (_, board) in lock(&self.alive).iter() {
+            board.revoke_all();
+        }
+        let feeds = std::mem::take(&mut *lock(&self.feeds));
+        for feed in feeds.iter().filter_map(Weak::upgrade) {
+            feed.cancel();
+        }
+    }
+
+    /// Has the items of a map be cancelled with all others.
+    pub(crate) fn register(&self, feed: &Arc<Feed>) {
+        let mut feeds = lock(&self.feeds);
+        feeds.retain(|feed| feed.strong_count() > 0);
+        feeds.push(Arc::downgrade(feed));
+    }
+
+    /// Whether what was just offered to a worker has to be taken back, because what is not started is cancelled.
+    pub(crate) fn offered_in_vain(&self) -> bool {
+        // SeqCst: see `cancel_queued`.
+        fence(Ordering::SeqCst);
+        self.is_cancelled()
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

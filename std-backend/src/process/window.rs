@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use concurrent_futures_core::scheduler::{Started, Taken};
+use concurrent_futures_core::{
+    future::CancelledBy,
+    scheduler::{Started, Taken},
+};
 
 use super::{
     child::Child,
@@ -50,6 +53,19 @@ impl<'a> Hold<'a> {
         };
     }
 
+    /// Whether it is the pool's again: it was not started, and is not going to be.
+    pub(crate) fn is_reclaimed(&self) -> bool {
+        matches!(self, Self::Unstarted(taken) if taken.cargo().is_some_and(Parcel::reclaim))
+    }
+
+    /// It was cancelled: nothing is left of it but its entry.
+    pub(crate) fn pass(self) {
+        if let Self::Unstarted(taken) = self {
+            // Whoever cancels it has a lock until it is done, so it is by the time that this has.
+            taken.cancel(CancelledBy::Caller);
+        }
+    }
+
     /// The started call, if it is one.
     pub(crate) fn into_started(mut self) -> Option<Started<'a, Processes>> {
         self.start();
@@ -73,6 +89,8 @@ pub(crate) enum Load<'a> {
         chunk: Chunk,
         /// How many replies have come.
         replies: usize,
+        /// How many items are still this worker's.
+        items: usize,
     },
 }
 

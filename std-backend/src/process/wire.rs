@@ -185,7 +185,7 @@ const READ_AT_LEAST: usize = 64 * 1024;
 /// Room is made for so many bytes that are announced and not there; for more, once as many have come.
 const TRUST: usize = 1 << 20;
 /// A larger buffer is given back when it is empty.
-const KEEP: usize = 32 << 20;
+pub(crate) const KEEP: usize = 32 << 20;
 
 impl Inbox {
     /// Takes the next frame, if all of it is there.

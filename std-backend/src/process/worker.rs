@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::CString,
-    io::{self, IoSliceMut},
+    io::{self, ErrorKind, IoSliceMut},
     mem::{ManuallyDrop, MaybeUninit},
     os::fd::{AsRawFd, BorrowedFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -31,7 +31,7 @@ use super::{
     image::Image,
     outbox::Outbox,
     panics,
-    wire::{self, Frame, Header, Inbox, Kind, WireError},
+    wire::{self, Frame, Header, Inbox, KEEP, Kind, WireError},
 };
 
 /// How deep in workers of workers this process is.
@@ -63,7 +63,8 @@ pub(crate) fn enter() -> ! {
     let channel = unsafe { BorrowedFd::borrow_raw(channel.as_raw_fd()) };
     match Worker::greeted(channel) {
         Ok((worker, hello)) => worker.begin(hello, channel),
-        // The pool is gone, or not of this version: nobody is there to be told.
+        // The pool is gone, or never had a call for this worker.
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => process::exit(0),
         Err(error) => {
             eprintln!("a worker of a process pool got no greeting: {error}");
             process::exit(UNFIT)
@@ -89,7 +90,7 @@ impl Worker {
             match inbox.next().map_err(io::Error::other)? {
                 Some(frame) => break frame,
                 None if receive(channel, &mut inbox)? => {}
-                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+                None => return Err(ErrorKind::UnexpectedEof.into()),
             }
         };
         if frame.header.kind != Kind::Hello {
@@ -124,7 +125,9 @@ impl Worker {
         match (started, parent) {
             (Ok(_), Some(parent)) => hygiene::watch(channel, parent),
             (Ok(_), None) => unfit("its pool has no process number"),
-            (Err(error), _) => unfit(&format!("it cannot start a thread: {error}")),
+            (Err(error), _) => unfit(&format!(
+                "it cannot start a thread with a stack of {stack} bytes: {error}"
+            )),
         }
     }
 
@@ -172,19 +175,11 @@ impl Worker {
         let made = catch_unwind(AssertUnwindSafe(|| {
             callee.call(arguments, &mut self.result)
         }));
+        self.end_if_copy();
         match made {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(format!("the initializer: {error}")),
-            Err(payload) => {
-                let Failure::Panic {
-                    message, location, ..
-                } = panics::taken(&*payload)
-                else {
-                    return Err("the initializer panicked".into());
-                };
-                let place = location.map_or_else(String::new, |place| format!(" at {place}"));
-                return Err(format!("the initializer panicked{place}: {message}"));
-            }
+            Ok(Err(error)) => return Err(Failure::from(error).about_initializer()),
+            Err(payload) => return Err(panics::taken(&*payload).about_initializer()),
         }
         match codec::decode::<Result<(), String>>(&self.result, CodecStage::DecodeResult) {
             Ok(Ok(())) => Ok(()),
@@ -256,8 +251,19 @@ impl Worker {
         Ok(())
     }
 
+    /// A call has forked, and this is the copy: it has no business with the pool.
+    fn end_if_copy(&self) {
+        if !self.original.is_original() {
+            // SAFETY: it ends the copy, and runs nothing of it.
+            unsafe { libc::_exit(0) };
+        }
+    }
+
     fn call_once(&mut self, callee: Option<Callee>, arguments: &[u8]) -> Option<Failure> {
         self.result.clear();
+        if self.result.capacity() > KEEP {
+            self.result = Vec::new();
+        }
         let Some(callee) = callee else {
             return Some(Failure::Arguments(
                 "the function is not in the worker's program".into(),
@@ -265,11 +271,7 @@ impl Worker {
         };
         let result = &mut self.result;
         let outcome = catch_unwind(AssertUnwindSafe(|| callee.call(arguments, result)));
-        if !self.original.is_original() {
-            // A call has forked, and this is the copy: it has no business with the pool.
-            // SAFETY: it ends the copy, and runs nothing of it.
-            unsafe { libc::_exit(0) };
-        }
+        self.end_if_copy();
         match outcome {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.into()),
@@ -352,6 +354,9 @@ fn receive_with_descriptor(channel: BorrowedFd<'_>, inbox: &mut Inbox) -> io::Re
             received => break received?,
         }
     };
+    if received.bytes == 0 {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
     inbox.room().extend_from_slice(&bytes[..received.bytes]);
     let rights = ancillary.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),

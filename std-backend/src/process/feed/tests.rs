@@ -7,12 +7,16 @@ fn feed(chunksize: Option<usize>, ordered: bool) -> Arc<Feed> {
         code: 0,
         descriptor: 0,
     };
+    let more = Box::new(|_: &Arc<Feed>, _| ());
+    let options = MapOptions::new();
+    let options = chunksize.map_or(options, |items| options.chunksize(items));
     Arc::new(Feed::new(
         function,
         Limits::default(),
-        chunksize,
+        options,
         2,
         ordered,
+        more,
     ))
 }
 
@@ -94,7 +98,7 @@ fn a_ticket_that_finds_nothing_is_not_valid_and_one_whose_items_come_back_is_aga
     let chunk = ticket.cut(10).unwrap();
     assert!(ticket.cut(10).is_none());
     assert_eq!(add(&feed, 2..3), 1, "a new ticket is wanted");
-    ticket.give_back(&chunk, 1, 0);
+    ticket.give_back(&chunk, 1..2, 0);
     assert_eq!(feed.wanted_now(), 1, "this one counts again");
     assert_eq!(items(&ticket.cut(1).unwrap()), [1]);
     assert_eq!(items(&ticket.cut(1).unwrap()), [2]);
@@ -109,7 +113,7 @@ fn items_that_come_back_are_ahead_of_all_others_and_a_tried_one_is_alone() {
     add(&feed, 0..8);
     let ticket = Ticket::new(&feed);
     let chunk = ticket.cut(6).unwrap();
-    ticket.give_back(&chunk, 2, 1);
+    ticket.give_back(&chunk, 2..6, 1);
     let tried = ticket.cut(8).unwrap();
     assert_eq!((items(&tried), tried.attempts), (vec![2], 1));
     let rest = ticket.cut(8).unwrap();
@@ -170,7 +174,7 @@ fn a_closed_feed_keeps_nothing() {
     let chunk = ticket.cut(2).unwrap();
     ticket.results().value(0, &[7; 100]);
     feed.close();
-    ticket.give_back(&chunk, 0, 0);
+    ticket.give_back(&chunk, 0..2, 0);
     ticket.results().value(1, &[7; 100]);
     assert!(ticket.cut(9).is_none());
     let state = feed.state();
@@ -199,4 +203,47 @@ fn an_item_that_cannot_be_encoded_leaves_those_before_it() {
         Err(())
     });
     assert_eq!((refused, bytes), (Err(()), vec![1, 2, 3]));
+}
+
+#[test]
+fn of_a_chunk_only_those_come_back_that_are_asked_for_and_others_behind_them_are_whole() {
+    let feed = feed(Some(6), true);
+    add(&feed, 0..6);
+    let ticket = Ticket::new(&feed);
+    let chunk = ticket.cut(6).unwrap();
+    ticket.give_back(&chunk, 3..6, 0);
+    ticket.give_back(&chunk, 1..3, 0);
+    add(&feed, 6..8);
+    let seen: Vec<_> = std::iter::from_fn(|| ticket.cut(6))
+        .flat_map(|chunk| items(&chunk))
+        .collect();
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn what_comes_back_after_it_was_cancelled_is_cancelled() {
+    let feed = feed(Some(4), true);
+    add(&feed, 0..4);
+    let ticket = Ticket::new(&feed);
+    let chunk = ticket.cut(4).unwrap();
+    feed.cancel();
+    ticket.give_back(&chunk, 0..4, 0);
+    let mut ready = VecDeque::new();
+    assert!(matches!(
+        feed.next(false, None, &mut ready),
+        Ok(Got::Error(_))
+    ));
+    assert_eq!(ready.len(), 3);
+}
+
+#[test]
+fn what_was_added_last_can_be_withdrawn() {
+    let feed = feed(Some(2), true);
+    add(&feed, 0..2);
+    let ticket = Ticket::new(&feed);
+    let chunk = ticket.cut(2).unwrap();
+    add(&feed, 2..5);
+    ticket.give_back(&chunk, 1..2, 0);
+    feed.withdraw_last();
+    assert_eq!(feed.outstanding(), 1, "all of them are one run");
 }
