@@ -108,6 +108,7 @@ impl Board {
         unsafe { word.cast::<AtomicU64>().as_ref() }
     }
 
+    #[inline]
     fn ring_byte(&self, position: u64) -> NonNull<u8> {
         let offset = 2 * PAGE + (position % RING as u64) as usize;
         // SAFETY: the offset is within the mapping.
@@ -150,15 +151,27 @@ impl Board {
     ///
     /// # Safety
     /// The caller is the only writer, and readers know nothing of these positions yet.
+    #[inline]
     pub(crate) unsafe fn write(&self, position: u64, bytes: &[u8]) {
         debug_assert!(bytes.len() <= RING);
         let first = RING - (position % RING as u64) as usize;
-        let (head, tail) = bytes.split_at(first.min(bytes.len()));
-        for (position, part) in [(position, head), (position + head.len() as u64, tail)] {
-            let place = self.ring_byte(position);
-            // SAFETY: from `place` on the ring has room for `part` before it begins again, and the caller is the only writer.
-            unsafe { place.copy_from_nonoverlapping(NonNull::from(part).cast(), part.len()) };
-        }
+        let Some((head, tail)) = bytes.split_at_checked(first) else {
+            // SAFETY: from there on the ring has room for all before it begins again, and the caller is the only writer.
+            return unsafe { self.copy_in(position, bytes) };
+        };
+        // SAFETY: as above, with the place where it begins again.
+        unsafe { self.copy_in(position, head) };
+        // SAFETY: as above.
+        unsafe { self.copy_in(position + first as u64, tail) };
+    }
+
+    /// # Safety
+    /// As for [`write`](Self::write), and the ring does not begin again within.
+    #[inline]
+    unsafe fn copy_in(&self, position: u64, bytes: &[u8]) {
+        let place = self.ring_byte(position);
+        // SAFETY: as for this function.
+        unsafe { place.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
     }
 
     /// What the worker has at these positions, in up to two pieces: for the worker itself, which does not write there meanwhile.

@@ -66,7 +66,7 @@ pub(crate) struct Child {
 }
 
 /// What happened to one of the two descriptors that are waited for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Happened {
     /// Something can be read, or will never be.
     pub(crate) readable: bool,
@@ -74,6 +74,15 @@ pub(crate) struct Happened {
     pub(crate) writable: bool,
     /// The process has ended.
     pub(crate) ended: bool,
+}
+
+impl Happened {
+    /// Nothing that is told, but not that nothing has happened.
+    pub(crate) const SOMETHING: Self = Self {
+        readable: false,
+        writable: true,
+        ended: false,
+    };
 }
 
 impl Child {
@@ -261,10 +270,7 @@ impl Child {
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => {
-                return Ok(Happened {
-                    writable: true,
-                    ..Happened::default()
-                });
+                return Ok(Happened::SOMETHING);
             }
             Err(error) => return Err(error.into()),
         }

@@ -1,13 +1,13 @@
 //! One exchange with a worker: sends, waits, takes in; and looks at one that has not answered for a while.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use concurrent_futures_core::future::CancelledBy;
 use rustix::process::Signal;
 
 use super::{
     carry::Carrying,
-    child::Child,
+    child::{Child, Happened},
     watch::{Progress, Why},
     window::{Hold, Load, send},
     wire::WireError,
@@ -15,6 +15,8 @@ use super::{
 
 /// How long a worker that closed its channel may take to end.
 const LAST_BREATH: Duration = Duration::from_secs(1);
+/// How often to look for an answer before sleeping.
+const LOOKS: u32 = 20;
 
 impl Carrying<'_, '_> {
     /// Sends, waits, and takes in what has come, once. False if the worker is not to be used any more.
@@ -23,7 +25,12 @@ impl Carrying<'_, '_> {
         let Ok(all_sent) = send(child, self.window.iter_mut()) else {
             return self.lost(child);
         };
-        let Ok(happened) = child.wait(!all_sent, child.watch.patience(limit)) else {
+        let happened = if all_sent && !child.watch.settled && self.answered_soon(child) {
+            Ok(Happened::SOMETHING)
+        } else {
+            child.wait(!all_sent, child.watch.patience(limit))
+        };
+        let Ok(happened) = happened else {
             return self.lost(child);
         };
         let mut at_end = false;
@@ -34,19 +41,35 @@ impl Carrying<'_, '_> {
             }
         }
         let mut taken_in = self.take_in(child);
-        let nothing = !happened.readable && !happened.ended && !happened.writable;
+        let nothing = happened == Happened::default();
         if taken_in.is_ok() && (nothing || child.watch.is_due(limit)) {
             taken_in = self.look(child);
         }
-        if let Err(error) = taken_in {
-            child.watch.end(Why::Protocol(error), None);
-            child.signal(Signal::KILL);
-            return self.lost(child);
+        self.goes_on(child, taken_in) && (!happened.ended && !at_end || self.lost(child))
+    }
+
+    /// Whether the worker is to be used any more after what it has sent.
+    fn goes_on(&mut self, child: &mut Child, taken_in: Result<(), WireError>) -> bool {
+        match taken_in {
+            Ok(()) => true,
+            Err(error) => {
+                child.watch.end(Why::Protocol(error), None);
+                child.signal(Signal::KILL);
+                self.lost(child)
+            }
         }
-        if happened.ended || at_end {
-            return self.lost(child);
-        }
-        true
+    }
+
+    /// Looks a few times whether something has come, and gives its processor away in between: a short call is over by then, and nobody had to be
+    /// woken.
+    fn answered_soon(&self, child: &mut Child) -> bool {
+        (0..LOOKS).any(|_| {
+            let came = child.receive(&mut self.owner.inbox.borrow_mut());
+            if matches!(came, Ok(None)) {
+                thread::yield_now();
+            }
+            matches!(came, Ok(Some(1..)))
+        })
     }
 
     /// The worker has ended, or is as good as that: takes in what there is.

@@ -32,6 +32,8 @@ const CHUNK_NANOS: f64 = 1e6;
 const LEAST_NANOS: f64 = 5e4;
 /// How many times larger a chunk may be than what is known of the items.
 const GROWTH: usize = 8;
+/// How many results are taken at a time at the most.
+const AT_ONCE: usize = 4096;
 /// The most bytes of a chunk, if it has more than one item.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -213,23 +215,25 @@ impl Feed {
         }
     }
 
-    /// Takes what has come next; waits for it until `deadline`, for ever if there is none. Moves as much else as has come to `more`.
+    /// Takes what has come next, as much as has, to `ready`, which is empty; waits for it until `deadline`, for ever if there is none.
     pub(crate) fn next(
         &self,
         wait: bool,
         deadline: Option<Instant>,
-        more: &mut VecDeque<Got>,
-    ) -> Result<Got, Dry> {
+        ready: &mut VecDeque<Option<Got>>,
+    ) -> Result<(), Dry> {
         let mut state = self.state();
         loop {
-            while let Some(Some(_)) = state.results.front()
-                && more.len() < 4096
-            {
-                more.extend(state.results.pop_front().flatten());
-                state.first += 1;
-            }
-            if let Some(got) = more.pop_front() {
-                return Ok(got);
+            let came = state.results.iter().take(AT_ONCE);
+            let came = came.take_while(|got| got.is_some()).count();
+            if came > 0 {
+                if came == state.results.len() {
+                    std::mem::swap(ready, &mut state.results);
+                } else {
+                    ready.extend(state.results.drain(..came));
+                }
+                state.first += came as u64;
+                return Ok(());
             }
             if state.tickets == 0 && !state.pending.is_empty() {
                 return Err(Dry::NoTicket);

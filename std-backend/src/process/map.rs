@@ -49,7 +49,7 @@ struct Inner<I, A, R> {
     deadline: Option<Instant>,
     tickets: Vec<Future<()>>,
     /// What has come, and was not yielded.
-    ready: VecDeque<Got>,
+    ready: VecDeque<Option<Got>>,
     refused: Option<SubmitError<()>>,
     over: bool,
     items: PhantomData<fn(A)>,
@@ -172,15 +172,17 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
         if self.over {
             return None;
         }
-        self.fill();
+        if self.input.is_some() {
+            self.fill();
+        }
         loop {
-            if let Some(got) = self.ready.pop_front() {
-                return Some(self.outcome(got));
+            if let Some(outcome) = self.next_ready() {
+                return Some(outcome);
             }
             // On a thread of the pool nobody may be left to bring it.
             let may_wait = !self.handle.pool().is_worker();
             match self.feed.next(may_wait, self.deadline, &mut self.ready) {
-                Ok(got) => return Some(self.outcome(got)),
+                Ok(()) => {}
                 Err(Dry::Over) => {
                     self.over = true;
                     return self.refused.take().map(MapError::Refused).map(Err);
@@ -198,17 +200,24 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
         }
     }
 
-    fn outcome(&mut self, got: Got) -> Result<R, MapError> {
+    /// The outcome of an item that has come.
+    fn next_ready(&mut self) -> Option<Result<R, MapError>> {
+        // Where it is: most are short, and moving one takes as long as decoding it.
+        let got = self.ready.front_mut()?;
         let outcome = match got {
-            Got::Short(length, bytes) => decode(&bytes[..usize::from(length)]),
-            Got::Long(bytes) => decode(&bytes),
-            Got::Error(error) => Err(error),
+            Some(Got::Short(length, bytes)) => decode(&bytes[..usize::from(*length)]),
+            Some(Got::Long(bytes)) => decode(bytes),
+            Some(Got::Error(_)) | None => match got.take() {
+                Some(Got::Error(error)) => Err(error),
+                _ => Err(TaskError::Abandoned),
+            },
         };
+        self.ready.pop_front();
         let failed = outcome.as_ref().map_or(true, self.failed);
         if failed && !self.options.asked_keep_going() {
             self.end();
         }
-        outcome.map_err(MapError::Task)
+        Some(outcome.map_err(MapError::Task))
     }
 
     /// Items wait, and nobody cuts them: those who would were cancelled, or failed, or had no worker any more, or are held up.

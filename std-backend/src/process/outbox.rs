@@ -40,20 +40,23 @@ impl Outbox {
 
     /// Writes a frame. When this returns, the pool gets it even if this process dies.
     pub(crate) fn frame(&mut self, header: Header, body: &[u8]) -> io::Result<()> {
-        let header = header.to_bytes();
         let length = HEADER + body.len();
         if (self.end - self.sent) as usize + length > MOST_UNSENT {
             self.flush()?;
         }
         if length > MOST_UNSENT {
-            return self.send_past_the_ring(&header, body);
+            return self.send_past_the_ring(&header.to_bytes(), body);
         }
         // Release: whoever reads what is written now sees the end that was made known before.
         fence(Ordering::Release);
-        // SAFETY: this is the only writer; the end of what is known is here, and not more than the ring has is unsent.
-        unsafe { self.board.write(self.end, &header) };
+        let mut position = self.end;
+        for word in header.to_words() {
+            // SAFETY: this is the only writer; the end of what is known is here, and not more than the ring has is unsent.
+            unsafe { self.board.write(position, &word.to_le_bytes()) };
+            position += 8;
+        }
         // SAFETY: as above.
-        unsafe { self.board.write(self.end + HEADER as u64, body) };
+        unsafe { self.board.write(position, body) };
         self.end += length as u64;
         self.board.end().store(self.end, Ordering::Release);
         Ok(())

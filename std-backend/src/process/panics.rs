@@ -7,7 +7,6 @@ use std::{
     backtrace::Backtrace,
     cell::{Cell, RefCell},
     io, panic,
-    sync::Mutex,
 };
 
 use concurrent_futures_core::future::CodecStage;
@@ -20,6 +19,8 @@ use super::{
 };
 
 thread_local! {
+    /// Where this process writes to: on the one thread that does.
+    static OUTBOX: RefCell<Option<Outbox>> = const { RefCell::new(None) };
     /// What the hook has seen on this thread since it was last asked; only on the thread that runs calls.
     static SEEN: RefCell<Option<(Option<String>, String)>> = const { RefCell::new(None) };
     static IS_CALLER: Cell<bool> = const { Cell::new(false) };
@@ -27,24 +28,17 @@ thread_local! {
     static ABOUT: Cell<Option<(u32, u32)>> = const { Cell::new(None) };
 }
 
-/// Where this process writes to. Only the thread that runs calls takes it, and the one that starts that thread before.
-static OUTBOX: Mutex<Option<Outbox>> = Mutex::new(None);
-
+/// The calling thread writes to the pool by this from here on.
 pub(crate) fn set_outbox(outbox: Outbox) {
-    *OUTBOX
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(outbox);
+    OUTBOX.set(Some(outbox));
 }
 
 /// Writes to the pool.
 pub(crate) fn with_outbox(write: impl FnOnce(&mut Outbox) -> io::Result<()>) -> io::Result<()> {
-    let mut outbox = OUTBOX
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    match &mut *outbox {
+    OUTBOX.with_borrow_mut(|outbox| match outbox {
         Some(outbox) => write(outbox),
         None => Err(io::ErrorKind::NotConnected.into()),
-    }
+    })
 }
 
 /// From here on this thread runs calls, and its panics are recorded before the hook that was there is called.

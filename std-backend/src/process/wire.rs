@@ -94,15 +94,24 @@ impl Header {
         }
     }
 
+    /// The header as three words, each to be written in little-endian order.
+    #[inline]
+    pub(crate) fn to_words(self) -> [u64; HEADER / 8] {
+        let flags = if self.last { LAST } else { 0 };
+        let what = u32::from_le_bytes([self.kind as u8, VERSION, flags, 0]);
+        let pair = |low, high| u64::from(low) | u64::from(high) << 32;
+        [
+            pair(what, self.call),
+            pair(self.length, self.item),
+            self.nanos,
+        ]
+    }
+
     pub(crate) fn to_bytes(self) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
-        bytes[0] = self.kind as u8;
-        bytes[1] = VERSION;
-        bytes[2] = if self.last { LAST } else { 0 };
-        bytes[4..8].copy_from_slice(&self.call.to_le_bytes());
-        bytes[8..12].copy_from_slice(&self.length.to_le_bytes());
-        bytes[12..16].copy_from_slice(&self.item.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.nanos.to_le_bytes());
+        for (place, word) in bytes.chunks_exact_mut(8).zip(self.to_words()) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
         bytes
     }
 

@@ -114,24 +114,30 @@ impl Worker {
         if let Ok(name) = CString::new(hello.name.clone()) {
             hygiene::set_name(&name);
         }
+        // It always is a number; else only the channel would be watched.
         let parent = i32::try_from(hello.parent).ok().and_then(Pid::from_raw);
+        let parent = parent.unwrap_or(Pid::INIT);
         let stack = usize::try_from(hello.stack_size).unwrap_or(usize::MAX);
-        panics::set_outbox(Outbox::new(Arc::clone(&self.board), channel));
+        let board = Arc::clone(&self.board);
         let name = hello.name.clone();
         let started = thread::Builder::new()
             .name(name)
             .stack_size(stack)
             .spawn(move || self.live(hello));
-        match (started, parent) {
-            (Ok(_), Some(parent)) => hygiene::watch(channel, parent),
-            (Ok(_), None) => unfit("its pool has no process number"),
-            (Err(error), _) => unfit(&format!(
+        // It has not begun to write if it has not begun.
+        if started.is_err() {
+            panics::set_outbox(Outbox::new(board, channel));
+        }
+        match started {
+            Ok(_) => hygiene::watch(channel, parent),
+            Err(error) => unfit(&format!(
                 "it cannot start a thread with a stack of {stack} bytes: {error}"
             )),
         }
     }
 
     fn live(mut self, hello: Hello) -> ! {
+        panics::set_outbox(Outbox::new(Arc::clone(&self.board), self.channel));
         panics::install();
         if let Err(why) = self.prepare(&hello) {
             unfit(&why);

@@ -41,13 +41,12 @@ fn items(chunk: &Chunk) -> Vec<u8> {
     items
 }
 
-fn next(feed: &Feed, ready: &mut VecDeque<Got>) -> Result<u8, Dry> {
-    let got = match ready.pop_front() {
-        Some(got) => got,
-        None => feed.next(false, None, ready)?,
-    };
-    match got {
-        Got::Short(1, bytes) => Ok(bytes[0]),
+fn next(feed: &Feed, ready: &mut VecDeque<Option<Got>>) -> Result<u8, Dry> {
+    if ready.is_empty() {
+        feed.next(false, None, ready)?;
+    }
+    match ready.pop_front().unwrap() {
+        Some(Got::Short(1, bytes)) => Ok(bytes[0]),
         got => panic!("{got:?}"),
     }
 }
@@ -153,7 +152,7 @@ fn whoever_waits_is_told_of_results_and_of_the_last_ticket() {
     let ticket = Ticket::new(&feed);
     let wait = |deadline| {
         let feed = Arc::clone(&feed);
-        std::thread::spawn(move || feed.next(true, deadline, &mut VecDeque::new()).map(|_| ()))
+        std::thread::spawn(move || feed.next(true, deadline, &mut VecDeque::new()))
     };
     let waiting = wait(None);
     ticket.results().value(0, &[]);
@@ -187,12 +186,13 @@ fn cancelled_items_have_errors_for_results() {
     add(&feed, 0..2);
     feed.cancel();
     let mut ready = VecDeque::new();
-    let first = feed.next(false, None, &mut ready).unwrap();
-    for got in [first, ready.pop_front().unwrap()] {
+    feed.next(false, None, &mut ready).unwrap();
+    assert_eq!(ready.len(), 2);
+    for got in ready.drain(..).flatten() {
         let cancelled = TaskError::Cancelled(CancelledBy::Shutdown);
         assert!(matches!(got, Got::Error(error) if error.to_string() == cancelled.to_string()));
     }
-    assert!(matches!(feed.next(false, None, &mut ready), Err(Dry::Over)));
+    assert_eq!(feed.next(false, None, &mut ready), Err(Dry::Over));
 }
 
 #[test]
@@ -229,11 +229,9 @@ fn what_comes_back_after_it_was_cancelled_is_cancelled() {
     feed.cancel();
     ticket.give_back(&chunk, 0..4, 0);
     let mut ready = VecDeque::new();
-    assert!(matches!(
-        feed.next(false, None, &mut ready),
-        Ok(Got::Error(_))
-    ));
-    assert_eq!(ready.len(), 3);
+    feed.next(false, None, &mut ready).unwrap();
+    assert_eq!(ready.len(), 4);
+    assert!(ready.iter().all(|got| matches!(got, Some(Got::Error(_)))));
 }
 
 #[test]
