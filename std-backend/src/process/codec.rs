@@ -12,6 +12,8 @@ use super::wire::MAX_BODY;
 /// The most bytes that the arguments or the result of one call may have.
 pub(crate) const MAX_PAYLOAD: usize = MAX_BODY - 1024;
 
+const SMALL: usize = 16;
+
 /// Appends to a vector that stays where it is, also if the value refuses half-way.
 struct Append<'a>(&'a mut Vec<u8>);
 
@@ -26,7 +28,12 @@ impl Flavor for Append<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        if bytes.len() <= SMALL {
+            // Numbers, most of the time: not worth a call.
+            self.0.extend(bytes.iter().copied());
+        } else {
+            self.0.extend_from_slice(bytes);
+        }
         Ok(())
     }
 
