@@ -4,7 +4,7 @@ use core::{pin::pin, ptr::NonNull};
 
 use super::Hook;
 use crate::{
-    platform::{CallEvent, Current, Deadline, Owner, Point, WorkerContext},
+    platform::{CallEvent, Current, Deadline, Owner, Point, WorkerContext, spin},
     task::{
         Local, Running,
         header::Raw,
@@ -72,18 +72,9 @@ pub(crate) fn block(raw: Raw, until: Until, deadline: Deadline) -> Result<(), No
             return Err(NotYet::TimedOut);
         }
     }
-    // The way to another process and back takes some times longer than a short call.
-    let slowly = if raw.header().vtable.is_elsewhere {
-        4
-    } else {
-        1
-    };
-    let mut turn = 0;
-    while runtime.relax(turn / slowly) {
-        if reached() {
-            return Ok(());
-        }
-        turn += 1;
+    let elsewhere = raw.header().vtable.is_elsewhere;
+    if spin(elsewhere, |turn| runtime.relax(turn), reached) {
+        return Ok(());
     }
     runtime.point(Point::AboutToWait);
     park(raw, until, deadline)

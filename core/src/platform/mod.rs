@@ -9,6 +9,7 @@ mod erased;
 mod lock;
 mod parker;
 mod spawner;
+mod spin;
 
 pub(crate) use current::Owner;
 #[cfg(feature = "alloc")]
@@ -22,6 +23,7 @@ pub use parker::{Clock, NoClock, Parker, Time, Unparker};
 #[cfg(feature = "alloc")]
 pub(crate) use spawner::EntryActions;
 pub use spawner::{Entry, SpawnError, Spawner};
+pub(crate) use spin::spin;
 
 use crate::future::PanicPayload;
 

@@ -6,7 +6,7 @@ use core::{cell::Cell, ops::ControlFlow, ptr::NonNull};
 use super::{Backend, Carry, Initializer, Pool, Taken, Worker, Workers};
 use crate::{
     future::{BrokenExecutor, CancelledBy, Panic},
-    platform::{Entry, EntryActions, Erased, Platform, WorkerContext},
+    platform::{Entry, EntryActions, Erased, Platform, WorkerContext, spin},
     queue::Queue,
     sync::{Essential, Ordering, Shared, essential, fence},
     task::{Local, Ran, Running, Started, Task},
@@ -154,14 +154,7 @@ impl<B: Backend> Pool<B> {
 
     /// Looks for work for a short while; true if there may be some.
     fn spin(&self) -> bool {
-        let mut turn = 0;
-        while B::Platform::relax(turn) {
-            if self.has_work() {
-                return true;
-            }
-            turn += 1;
-        }
-        false
+        spin(B::CARRY.is_some(), B::Platform::relax, || self.has_work())
     }
 
     /// Runs one call. Returns whether the worker is now counted as searching.
