@@ -134,7 +134,8 @@ pub(crate) fn play(role: &str) {
     match role {
         "ignored" => {
             sys::ignore(libc::SIGCHLD);
-            let pool = pool(2);
+            // One worker, so that the one that was asked is the one that dies.
+            let pool = pool(1);
             for _ in 0..5 {
                 let worker = worker_of(&pool);
                 let death = death(pool.submit(dies, libc::SIGKILL).unwrap().result());

@@ -45,7 +45,7 @@ fn longest<T: ToString>(things: Vec<T>) -> Option<String> {
 }
 
 fn halved(n: u32) -> Result<u32, String> {
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         Ok(n / 2)
     } else {
         Err(format!("{n} is odd"))
@@ -174,7 +174,8 @@ fn elsewhere() -> fn(i32) -> i32 {
 // contract: P1
 #[test]
 fn a_function_of_a_shared_library_is_refused_with_its_arguments() {
-    fn refused<T: std::fmt::Debug>(outcome: Result<T, SubmitError<(fn(i32) -> i32, i32)>>) {
+    type Call = (fn(i32) -> i32, i32);
+    fn refused<T: std::fmt::Debug>(outcome: Result<T, SubmitError<Call>>) {
         match outcome {
             Err(SubmitError::UnknownFunction(call)) => {
                 let (f, argument) = call.into_inner();

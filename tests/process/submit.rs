@@ -180,7 +180,7 @@ fn callbacks_see_the_outcome_and_may_submit() {
     });
 }
 
-// contract: C3, D3
+// contract: P11, D3
 #[test]
 fn waiting_for_a_call_of_the_same_pool_in_a_callback_is_an_error_and_no_hang() {
     alone(|| {
