@@ -2,6 +2,7 @@
 //! parks or just before it does, and what time it is. Single-threaded, so that every test goes the same way every time.
 
 mod between_locks;
+mod carry;
 mod fast_path;
 mod given_back;
 mod initializer;
