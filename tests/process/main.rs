@@ -14,6 +14,8 @@ mod map_end;
 mod nested;
 mod orphans;
 mod panics;
+mod regressions;
+mod regressions_more;
 mod shutdown;
 mod submit;
 mod surroundings;

@@ -198,11 +198,12 @@ impl<'w, 'a> Carrying<'w, 'a> {
         } else {
             ticket.cut(self.left())
         };
-        self.has_cut = chunk.is_some();
+        self.has_cut |= chunk.is_some();
         let Some(chunk) = chunk else {
             if out > 0 {
                 return false;
             }
+            self.has_cut = false;
             if let Some(active) = self.active.take() {
                 active.ticket.pause();
                 self.worker.finish(active.started, self.is_done());

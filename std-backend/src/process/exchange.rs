@@ -172,8 +172,11 @@ impl Carrying<'_, '_> {
         else {
             return;
         };
-        if let Some(unstarted) = child.board.slot(sent.call).recall() {
-            let first = unstarted.start as usize;
+        // A shutdown may have done that before.
+        let slot = child.board.slot(sent.call);
+        slot.recall();
+        let first = slot.started() as usize;
+        if first < *items {
             child.served = child.served.saturating_sub((*items - first) as u64);
             ticket.give_back(chunk, first..*items, 0);
             *items = first;

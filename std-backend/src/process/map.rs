@@ -173,7 +173,10 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
             return None;
         }
         if self.input.is_some() {
+            // If it panics.
+            self.over = true;
             self.fill();
+            self.over = false;
         }
         loop {
             if let Some(outcome) = self.next_ready() {
