@@ -61,12 +61,6 @@ impl<'a, B: Backend> Worker<'a, B> {
         self.pool.idle.census().sleeping() > 0
     }
 
-    /// Whether the pool takes no more calls.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.pool.idle.census().is_closed()
-    }
-
     /// Computes the outcome of a call from what came back for it, and publishes it. `last` says that nothing else is left with this
     /// worker, so that it counts as idle before the outcome is out.
     pub fn finish(&self, mut started: Started<'_, B>, last: bool) {

@@ -50,7 +50,7 @@ impl Carrying<'_, '_> {
         }
     }
 
-    fn fail(&mut self, started: Started<'_, Processes>, error: TaskError) {
+    pub(super) fn fail(&mut self, started: Started<'_, Processes>, error: TaskError) {
         if let Some(parcel) = started.cargo() {
             parcel.discharge();
         }
@@ -70,7 +70,8 @@ impl Carrying<'_, '_> {
         let verdict = self.verdict(pid, ended, ready, expected, unfit);
 
         let mut unstarted = Vec::new();
-        for sent in std::mem::take(&mut self.window) {
+        // Each goes ahead of all, so the first is the last.
+        for sent in std::mem::take(&mut self.window).into_iter().rev() {
             let was_started = board.slot(sent.call).started() as usize;
             match sent.load {
                 Load::Call { hold, attempts, .. } if was_started > 0 => {
@@ -78,14 +79,14 @@ impl Carrying<'_, '_> {
                         continue;
                     };
                     if self.may_try_again(&verdict, &why, attempts, sent.retries) {
-                        self.again.push_back((started, attempts + 1));
+                        self.again.push_front((started, attempts + 1));
                     } else {
                         self.fail(started, error(&verdict, &why, pid, ended));
                     }
                 }
                 Load::Call { hold, attempts, .. } => match hold {
                     // It was tried before, and not yet again.
-                    Hold::Started(started) => self.again.push_back((started, attempts)),
+                    Hold::Started(started) => self.again.push_front((started, attempts)),
                     Hold::Unstarted(_) if hold.is_reclaimed() => unstarted.push(hold),
                     hold => hold.pass(),
                 },
@@ -109,8 +110,7 @@ impl Carrying<'_, '_> {
                 }
             }
         }
-        // Each goes ahead of all, so the first is the last.
-        for hold in unstarted.into_iter().rev() {
+        for hold in unstarted {
             self.give_back(hold);
         }
         match verdict {

@@ -11,7 +11,7 @@ use super::{
     child::Child,
     feed::Ticket,
     owner::{Owner, Processes},
-    parcel::{Limits, Load as Cargo, Parcel},
+    parcel::{Content, Limits, Parcel},
     settings::Shared,
     window::{Hold, Load, Sent},
 };
@@ -36,7 +36,7 @@ pub(crate) struct Carrying<'w, 'a> {
     /// Calls whose worker died, to be sent again, and how often they were tried.
     pub(super) again: VecDeque<(Started<'a, Processes>, u32)>,
     pub(super) active: Option<Active<'a>>,
-    /// Whether the last that was asked of it was a chunk of the map.
+    /// Whether a chunk of it was cut since it was begun with.
     has_cut: bool,
     /// How long calls took lately.
     pub(super) nanos: Option<f64>,
@@ -174,13 +174,14 @@ impl<'w, 'a> Carrying<'w, 'a> {
 
     /// Sends a call that was taken, or begins with the items of a map.
     fn accept(&mut self, taken: Taken<'a, Processes>) {
-        let ticket = match taken.cargo().and_then(Parcel::load) {
-            Some(Cargo::Ticket(ticket)) => ticket,
+        let ticket = match taken.cargo().and_then(Parcel::content) {
+            Some(Content::Ticket(ticket)) => ticket,
             _ => return self.send_call(Hold::Unstarted(taken), 0),
         };
         // A ticket that was cancelled is of no use; its map knows.
         if let Some(started) = taken.start() {
             self.active = Some(Active { started, ticket });
+            self.has_cut = false;
         }
     }
 
@@ -193,23 +194,24 @@ impl<'w, 'a> Carrying<'w, 'a> {
         }
         // Items of a map that are added as results are taken are not ahead of calls that were submitted before.
         let enough = ticket.feed.is_buffered && self.worker.waiting() > 0 && self.has_cut;
-        let chunk = if enough {
+        if enough && out > 0 {
+            return false;
+        }
+        let chunk = if enough && ticket.pause() {
             None
         } else {
             ticket.cut(self.left())
         };
-        self.has_cut |= chunk.is_some();
         let Some(chunk) = chunk else {
             if out > 0 {
                 return false;
             }
-            self.has_cut = false;
             if let Some(active) = self.active.take() {
-                active.ticket.pause();
                 self.worker.finish(active.started, self.is_done());
             }
             return true;
         };
+        self.has_cut = true;
         let load = Load::Chunk {
             ticket: Arc::clone(ticket),
             items: chunk.count,
@@ -222,8 +224,8 @@ impl<'w, 'a> Carrying<'w, 'a> {
 
     fn send_call(&mut self, hold: Hold<'a>, attempts: u32) {
         let cargo = hold.cargo();
-        let Some((Cargo::Call(body), limits)) =
-            cargo.and_then(|cargo| cargo.load().zip(Some(cargo.limits)))
+        let Some((Content::Call(body), limits)) =
+            cargo.and_then(|cargo| cargo.content().zip(Some(cargo.limits)))
         else {
             // Cancelled: all that is left is to pass it.
             hold.pass();

@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Child {
     process: std::process::Child,
     pid: Pid,
-    end: OwnedFd,
+    pidfd: OwnedFd,
     channel: OwnedFd,
     pub(crate) board: Arc<Board>,
     shared: Arc<Shared>,
@@ -146,20 +146,20 @@ impl Child {
         let pid = Pid::from_child(&process);
         let board = Arc::new(board);
         // Nobody else waits for it, so that the number is its own.
-        let end = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from);
-        let end = match end {
-            Ok(end) if shared.born(pid, &board) => end,
-            end => {
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from);
+        let pidfd = match pidfd {
+            Ok(pidfd) if shared.born(pid, &board) => pidfd,
+            pidfd => {
                 // Nothing can go wrong but that it has ended by itself.
                 let _ = process.kill();
                 let _ = process.wait();
-                return Err(end.err().unwrap_or(io::ErrorKind::Interrupted.into()));
+                return Err(pidfd.err().unwrap_or(io::ErrorKind::Interrupted.into()));
             }
         };
         Ok(Self {
             process,
             pid,
-            end,
+            pidfd,
             channel,
             board,
             shared: Arc::clone(shared),
@@ -264,7 +264,7 @@ impl Child {
         };
         let mut descriptors = [
             PollFd::new(&self.channel, events),
-            PollFd::new(&self.end, PollFlags::IN),
+            PollFd::new(&self.pidfd, PollFlags::IN),
         ];
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(&mut descriptors, timeout.as_ref()) {
@@ -290,7 +290,7 @@ impl Child {
     /// Whether it ends before `timeout`, if there is one, is over.
     pub(crate) fn ends_within(&self, timeout: Option<Duration>) -> bool {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let mut end = [PollFd::new(&self.end, PollFlags::IN)];
+        let mut end = [PollFd::new(&self.pidfd, PollFlags::IN)];
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let left = left.and_then(|left| Timespec::try_from(left).ok());

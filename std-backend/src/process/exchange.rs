@@ -42,7 +42,10 @@ impl Carrying<'_, '_> {
         }
         let mut taken_in = self.take_in(child);
         let nothing = happened == Happened::default();
-        if taken_in.is_ok() && (nothing || child.watch.is_due(limit)) {
+        let unwanted = self.window.front().is_some_and(
+            |head| matches!(&head.load, Load::Chunk { ticket, .. } if ticket.feed.is_closed()),
+        );
+        if taken_in.is_ok() && (nothing || unwanted || child.watch.is_due(limit)) {
             taken_in = self.look(child);
         }
         self.goes_on(child, taken_in) && (!happened.ended && !at_end || self.lost(child))
@@ -115,10 +118,15 @@ impl Carrying<'_, '_> {
         let unwanted = matches!(&head.load, Load::Chunk { ticket, .. } if ticket.feed.is_closed());
         let stuck = child.watch.is_stuck(progress);
         // One that only begins its life need not hold up what another could run now.
-        let others = progress.started > 0 || self.worker.others_sleep();
+        let others =
+            progress.started > 0 || self.worker.others_sleep() || self.shared().is_cancelled();
         if stuck && others && !child.watch.settled {
             self.take_back(child);
-            child.watch.settled = true;
+            // What is behind may have begun just before it was taken back.
+            let slot = |call| child.board.slot(call).started();
+            let settled = slot(progress.call) == progress.started
+                && self.window.iter().skip(1).all(|sent| slot(sent.call) == 0);
+            child.watch.settled = settled;
             if let Some(active) = &self.active {
                 active.ticket.pause();
             }
@@ -129,6 +137,7 @@ impl Carrying<'_, '_> {
             && child.watch.ending.is_none()
             && child.watch.is_over(limit)
         {
+            self.take_back(child);
             let grace = self.shared().settings.grace;
             child.watch.end(Why::TimedOut(limit), grace);
             child.signal(grace.map_or(Signal::KILL, |_| Signal::TERM));
@@ -172,7 +181,7 @@ impl Carrying<'_, '_> {
         else {
             return;
         };
-        // A shutdown may have done that before.
+        // A shutdown may have taken them back already.
         let slot = child.board.slot(sent.call);
         slot.recall();
         let first = slot.started() as usize;

@@ -112,11 +112,11 @@ pub(crate) struct Feed {
     workers: usize,
     /// Whether items are added as results are taken.
     pub(crate) is_buffered: bool,
-    /// Submits so many more tickets, if it can without waiting.
+    /// Submits so many more tickets, if it can without waiting; false if not.
     more: More,
 }
 
-type More = Box<dyn Fn(&Arc<Feed>, usize) + Send + Sync>;
+type More = Box<dyn Fn(&Arc<Feed>, usize) -> bool + Send + Sync>;
 
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -429,13 +429,23 @@ impl Ticket {
         self.feed.tell(state);
     }
 
-    /// Whoever has it does not cut for a while: others may have to.
-    pub(crate) fn pause(&self) {
-        self.end();
-        let wanted = self.feed.wanted_now();
-        if wanted > 0 {
-            (self.feed.more)(&self.feed, wanted);
+    /// Whoever has it does not cut for a while: others may have to. False, and it stays valid, if no others can be had: then the items
+    /// wait for whoever has it.
+    pub(crate) fn pause(&self) -> bool {
+        let wanted = {
+            let state = self.feed.state();
+            let own = usize::from(self.valid.load(Ordering::Relaxed));
+            let items = state.pending.iter().map(|run| run.count).sum::<usize>();
+            self.feed
+                .workers
+                .min(items)
+                .saturating_sub(state.tickets - own)
+        };
+        let paused = wanted == 0 || (self.feed.more)(&self.feed, wanted);
+        if paused {
+            self.end();
         }
+        paused
     }
 
     /// These items of a chunk come back, ahead of all others; the first was tried so often.

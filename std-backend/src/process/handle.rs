@@ -17,7 +17,7 @@ use super::{
     map::{ProcessMap, ProcessMapUnordered},
     options::CallOptions,
     owner::{Owner, Processes},
-    parcel::{Limits, Load, Parcel},
+    parcel::{Content, Limits, Parcel},
     settings::{OnDeath, Shared, Verdict},
     wire,
 };
@@ -159,8 +159,8 @@ impl ProcessPoolHandle {
             codec::encode(args, body, CodecStage::EncodeArguments)
         })
         .map_err(Unfit::Codec)?;
-        let load = Load::Call(Arc::new(body));
-        Ok(Parcel::new(load, self.limits(options)))
+        let content = Content::Call(Arc::new(body));
+        Ok(Parcel::new(content, self.limits(options)))
     }
 
     fn limits(&self, options: CallOptions) -> Limits {

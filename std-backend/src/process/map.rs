@@ -22,7 +22,7 @@ use super::{
     function::Function,
     handle::ProcessPoolHandle,
     owner::Owner,
-    parcel::{Load, Parcel},
+    parcel::{Content, Parcel},
 };
 use crate::platform::StdPlatform;
 
@@ -51,6 +51,8 @@ struct Inner<I, A, R> {
     /// What has come, and was not yielded.
     ready: VecDeque<Option<Got>>,
     refused: Option<SubmitError<()>>,
+    /// Whether there ever was a ticket.
+    has_submitted: bool,
     over: bool,
     items: PhantomData<fn(A)>,
 }
@@ -67,8 +69,7 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
         let function = Function::of(f).ok_or(SubmitError::UnknownFunction(Refused::new(())))?;
         let own = handle.clone();
         let more = move |feed: &Arc<Feed>, wanted| {
-            // Whoever waits for results submits them if this cannot.
-            let _ = (0..wanted).try_for_each(|_| submit(&own, feed, Policy::Reject).map(drop));
+            (0..wanted).all(|_| submit(&own, feed, Policy::Reject).is_ok())
         };
         let feed = Feed::new(
             function,
@@ -94,13 +95,14 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
             tickets: Vec::new(),
             ready: VecDeque::new(),
             refused: None,
+            has_submitted: false,
             over: false,
             items: PhantomData,
         };
         map.fill();
         match map.refused.take() {
             // If some were taken, their results come first.
-            Some(refused) if map.tickets.is_empty() => Err(refused),
+            Some(refused) if !map.has_submitted => Err(refused),
             refused => {
                 map.refused = refused;
                 Ok(map)
@@ -164,6 +166,7 @@ impl<I: Iterator<Item = A>, A: Payload, R: Payload> Inner<I, A, R> {
         for _ in 0..wanted {
             let ticket = submit(&self.handle, &self.feed, Policy::Block)?;
             self.tickets.push(ticket);
+            self.has_submitted = true;
         }
         Ok(())
     }
@@ -305,7 +308,7 @@ fn submit(
 ) -> Result<Future<()>, SubmitError<()>> {
     let ticket = Ticket::new(feed);
     let guard = Guard(Arc::clone(&ticket));
-    let parcel = Parcel::new(Load::Ticket(ticket), feed.limits);
+    let parcel = Parcel::new(Content::Ticket(ticket), feed.limits);
     let arrive = move |_: &Owner| {
         drop(guard);
         Ok(())

@@ -25,7 +25,7 @@ pub(crate) struct Parcel {
 
 /// What is to be done elsewhere.
 #[derive(Clone, Debug)]
-pub(crate) enum Load {
+pub(crate) enum Content {
     /// One call: the body of its frame.
     Call(Arc<Vec<u8>>),
     /// As many items of a map as there are.
@@ -35,9 +35,9 @@ pub(crate) enum Load {
 #[derive(Debug)]
 enum State {
     /// With the pool.
-    Here(Load),
+    Here(Content),
     /// With a worker, under this number.
-    Lent(Load, Arc<Board>, u32),
+    Lent(Content, Arc<Board>, u32),
     /// Cancelled, or done: nothing is kept of it, though its future may be.
     Over,
 }
@@ -52,19 +52,19 @@ impl State {
         }
     }
 
-    fn load(&self) -> Option<Load> {
+    fn content(&self) -> Option<Content> {
         match self {
-            Self::Here(load) | Self::Lent(load, ..) => Some(load.clone()),
+            Self::Here(content) | Self::Lent(content, ..) => Some(content.clone()),
             Self::Over => None,
         }
     }
 }
 
 impl Parcel {
-    pub(crate) fn new(load: Load, limits: Limits) -> Self {
+    pub(crate) fn new(content: Content, limits: Limits) -> Self {
         Self {
             limits,
-            state: Mutex::new(State::Here(load)),
+            state: Mutex::new(State::Here(content)),
         }
     }
 
@@ -73,26 +73,26 @@ impl Parcel {
     }
 
     /// What is to be done; nothing if it was cancelled.
-    pub(crate) fn load(&self) -> Option<Load> {
-        self.state().load()
+    pub(crate) fn content(&self) -> Option<Content> {
+        self.state().content()
     }
 
     /// Notes that a worker may start it from now on, under this number. False if it was cancelled.
     pub(crate) fn lend(&self, board: &Arc<Board>, call: u32) -> bool {
         let mut state = self.state();
-        let Some(load) = state.load() else {
+        let Some(content) = state.content() else {
             return false;
         };
-        *state = State::Lent(load, Arc::clone(board), call);
+        *state = State::Lent(content, Arc::clone(board), call);
         true
     }
 
     /// Takes it back from a worker that has not started it; false if it has, or if it was cancelled.
     pub(crate) fn reclaim(&self) -> bool {
         let mut state = self.state();
-        match state.load() {
-            Some(load) if state.is_unstarted() => {
-                *state = State::Here(load);
+        match state.content() {
+            Some(content) if state.is_unstarted() => {
+                *state = State::Here(content);
                 true
             }
             _ => false,

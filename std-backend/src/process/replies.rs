@@ -1,6 +1,6 @@
 //! What a worker has sent: outcomes of calls, for whoever waits for them.
 
-use concurrent_futures_core::future::TaskError;
+use concurrent_futures_core::future::{CancelledBy, TaskError};
 
 use super::{
     carry::Carrying,
@@ -8,7 +8,7 @@ use super::{
     codec,
     failure::Failure,
     owner::Owner,
-    window::{Load, Sent},
+    window::{Hold, Load, Sent},
     wire::{Frame, Kind, WireError},
 };
 
@@ -68,10 +68,13 @@ impl Carrying<'_, '_> {
         }
         if kind == Kind::End {
             // Not started, because it was cancelled; or because all was, by a shutdown.
-            if hold.is_reclaimed() {
-                self.give_back(hold);
-            } else {
-                hold.pass();
+            match hold {
+                // It was tried before, and will not be again.
+                Hold::Started(started) => {
+                    self.fail(started, TaskError::Cancelled(CancelledBy::Shutdown));
+                }
+                hold if hold.is_reclaimed() => self.give_back(hold),
+                hold => hold.pass(),
             }
             return Ok(());
         }

@@ -196,9 +196,15 @@ impl Shared {
 
     /// Has the items of a map be cancelled with all others.
     pub(crate) fn register(&self, feed: &Arc<Feed>) {
-        let mut feeds = lock(&self.feeds);
-        feeds.retain(|feed| feed.strong_count() > 0);
-        feeds.push(Arc::downgrade(feed));
+        {
+            let mut feeds = lock(&self.feeds);
+            feeds.retain(|feed| feed.strong_count() > 0);
+            feeds.push(Arc::downgrade(feed));
+        }
+        // Either it is in the list that `cancel_queued` takes, or that was before.
+        if self.is_cancelled() {
+            feed.cancel();
+        }
     }
 
     /// Whether what was just offered to a worker has to be taken back, because what is not started is cancelled.

@@ -7,7 +7,7 @@ fn feed(chunksize: Option<usize>, ordered: bool) -> Arc<Feed> {
         code: 0,
         descriptor: 0,
     };
-    let more = Box::new(|_: &Arc<Feed>, _| ());
+    let more = Box::new(|_: &Arc<Feed>, _| true);
     let options = MapOptions::new();
     let options = chunksize.map_or(options, |items| options.chunksize(items));
     Arc::new(Feed::new(

@@ -3,7 +3,7 @@ use std::thread;
 use super::*;
 
 fn parcel() -> Parcel {
-    Parcel::new(Load::Call(Arc::default()), Limits::default())
+    Parcel::new(Content::Call(Arc::default()), Limits::default())
 }
 
 fn board() -> Arc<Board> {
