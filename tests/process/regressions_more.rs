@@ -225,3 +225,66 @@ fn a_worker_that_was_killed_while_idle_stayed_as_a_zombie() {
         }
     });
 }
+
+// contract: X1, M9
+#[test]
+fn a_shutdown_that_waits_cancelled_items_whose_worker_was_held_up() {
+    alone(|| {
+        for workers in [1, 2] {
+            let pool = ProcessPoolExecutor::new(workers).unwrap();
+            let slow = |n: u32| {
+                thread::sleep(Duration::from_millis(15));
+                n
+            };
+            let results = pool.map(slow, 0..20).unwrap();
+            pool.shutdown(false, false).unwrap();
+            let results: Vec<_> = results.map(Result::unwrap).collect();
+            assert_eq!(results, (0..20).collect::<Vec<_>>());
+        }
+    });
+}
+
+// contract: X3, M9
+#[test]
+fn a_map_that_began_during_a_cancelling_shutdown_kept_its_worker_busy_for_ever() {
+    alone(|| {
+        for _ in 0..100 {
+            let pool = one();
+            pid_of(&pool);
+            let handle = pool.handle();
+            thread::scope(|s| {
+                s.spawn(|| drop(handle.shutdown(false, true)));
+                if let Ok(results) = pool.map(|n: u32| n, 0..50) {
+                    results.for_each(drop);
+                }
+            });
+            let report = pool.shutdown_timeout(Duration::from_secs(20), false);
+            assert_eq!(report.unwrap().still_running, 0);
+        }
+    });
+}
+
+// contract: P3, M7
+#[test]
+fn two_chunks_of_a_worker_that_died_came_back_in_the_wrong_order() {
+    fn run((file, n): (String, u32)) -> u32 {
+        note(&file, n);
+        if n == 1 {
+            std::process::abort();
+        }
+        n
+    }
+    alone(|| {
+        let (pool, folder) = (one(), Folder::new());
+        let options = MapOptions::new().keep_going(true).chunksize(4);
+        let items = (0..20).map(|n| (folder.file("ran"), n));
+        let results: Vec<_> = pool.map_with(options, run, items).unwrap().collect();
+        assert!(
+            results
+                .iter()
+                .enumerate()
+                .all(|(n, got)| got.is_ok() == (n != 1))
+        );
+        assert_eq!(noted(folder.file("ran")), (0..20).collect::<Vec<_>>());
+    });
+}
