@@ -8,6 +8,7 @@ mod killed;
 mod many;
 mod matrix;
 mod orphans;
+mod policies;
 mod reckless;
 mod roles;
 mod start;

@@ -253,7 +253,7 @@ fn a_map_that_began_during_a_cancelling_shutdown_kept_its_worker_busy_for_ever()
             pid_of(&pool);
             let handle = pool.handle();
             thread::scope(|s| {
-                s.spawn(|| drop(handle.shutdown(false, true)));
+                s.spawn(|| handle.shutdown(false, true).unwrap());
                 if let Ok(results) = pool.map(|n: u32| n, 0..50) {
                     results.for_each(drop);
                 }

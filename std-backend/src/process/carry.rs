@@ -9,10 +9,10 @@ use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 use super::{
     board::SLOTS,
     child::Child,
-    feed::Ticket,
     owner::{Owner, Processes},
     parcel::{Content, Limits, Parcel},
     settings::Shared,
+    ticket::Ticket,
     window::{Hold, Load, Sent},
 };
 use concurrent_futures_core::scheduler::{Started, Taken, Worker};

@@ -12,12 +12,13 @@ use rustix::process::Signal;
 
 use super::{
     codec,
-    feed::{Feed, push_item},
+    feed::Feed,
     function::Function,
     map::{ProcessMap, ProcessMapUnordered},
     options::CallOptions,
     owner::{Owner, Processes},
     parcel::{Content, Limits, Parcel},
+    run::push_item,
     settings::{OnDeath, Shared, Verdict},
     wire,
 };

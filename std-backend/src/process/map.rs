@@ -18,11 +18,13 @@ use concurrent_futures_core::{
 
 use super::{
     codec,
-    feed::{Dry, Feed, Got, Ticket, push_item},
+    feed::{Dry, Feed, Got},
     function::Function,
     handle::ProcessPoolHandle,
     owner::Owner,
     parcel::{Content, Parcel},
+    run::push_item,
+    ticket::Ticket,
 };
 use crate::platform::StdPlatform;
 

@@ -7,7 +7,7 @@ use std::{
 
 use concurrent_futures_core::scheduler::Cargo;
 
-use super::{board::Board, feed::Ticket};
+use super::{board::Board, ticket::Ticket};
 
 /// How often and for how long a call may run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,9 +13,10 @@ use concurrent_futures_core::{
 
 use super::{
     child::Child,
-    feed::{Chunk, Ticket},
     owner::Processes,
     parcel::{Limits, Parcel},
+    run::Chunk,
+    ticket::Ticket,
     wire::{self, HEADER, Header, Kind},
 };
 

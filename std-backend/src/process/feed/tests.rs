@@ -1,6 +1,13 @@
 use std::time::Duration;
 
-use super::*;
+use super::{
+    super::{
+        run::{Chunk, push_item},
+        ticket::{GROWTH, Ticket},
+        wire::{self, CALL_PREFIX},
+    },
+    *,
+};
 
 fn feed(chunksize: Option<usize>, ordered: bool) -> Arc<Feed> {
     let function = Function {
