@@ -29,7 +29,7 @@ const POOLS_POLICY: Option<Policy> = None;
 /// The error of a call that was not taken: the function and its arguments come back.
 type NotTaken<A, R> = SubmitError<(fn(A) -> R, A)>;
 
-/// Submits to a [`ProcessPoolExecutor`]; clones of it keep nothing open.
+/// Submits to a [`ProcessPoolExecutor`](super::ProcessPoolExecutor); clones of it keep nothing open.
 #[derive(Clone)]
 pub struct ProcessPoolHandle {
     handle: Handle<Processes>,
