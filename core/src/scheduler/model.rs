@@ -84,8 +84,8 @@ struct LoneCall<F>(F);
 impl<R, F: FnOnce() -> R> Call for LoneCall<F> {
     type Output = R;
 
-    fn call(self, _: Local) -> R {
-        (self.0)()
+    fn call(self, _: Local) -> Result<R, TaskError> {
+        Ok((self.0)())
     }
 }
 
