@@ -2,6 +2,7 @@
 
 use std::{process, thread, time::Duration};
 
+use concurrent_futures_tests::{eventually, left::is_stopped};
 use serde_bytes::ByteBuf;
 
 use crate::{
@@ -124,6 +125,8 @@ pub(crate) fn play(role: &str) {
     if role.starts_with("stopped") {
         for worker in workers {
             sys::kill(worker, libc::SIGSTOP);
+            // The system lets stopped orphans end, but not those that are about to be stopped.
+            eventually("it is stopped", || is_stopped(worker));
         }
     }
     if role.starts_with("forked") {
