@@ -1,8 +1,8 @@
 //! Carrying calls to a worker and their outcomes back, until nothing is left with it.
 //!
-//! The scheduler gives a call that it took. As long as calls are short, a few more are taken and sent behind it, so that the worker never
-//! waits for the next. One that turns out to be long has nothing waiting behind it for more than some milliseconds: what was not started
-//! is taken back, and put where other workers find it.
+//! The scheduler gives a call that it took. Of a map, another chunk is sent behind the one that runs, so that the worker never waits for the
+//! next; of calls, a few more while they are short, if the pool's builder asked for a window. What turns out to be long has nothing waiting
+//! behind it for more than some milliseconds: what was not started is taken back, and put where other workers find it.
 
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 

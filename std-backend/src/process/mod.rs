@@ -1,9 +1,10 @@
 //! Worker processes (feature `process`, Linux).
 //!
 //! The scheduling is the core's, as for threads: a pool has workers, and each is a thread of this process that looks after one worker
-//! process. `owner` and `carry` are what such a thread does, with `exchange`, `watch` and `replies`; `burial` what it does when its process has ended. `child` is the process as
-//! the pool has it, `worker` the process itself. They talk over one socket ([`wire`], with `codec` for values), and know of each call
-//! whether it was started by a word that they share (`board`). `function` names functions, `feed`, `run`, `ticket` and `map` are what maps are made of.
+//! process. `owner` and `carry` are what such a thread does, with `exchange`, `watch` and `replies`; `burial` what it does when its process
+//! has ended. `child` is the process as the pool has it, `worker` the process itself. They talk over one socket ([`wire`], with `codec` for
+//! values), and know of each call whether it was started by a word that they share (`board`). `function` names functions; `feed`, `run`,
+//! `ticket` and `map` are what maps are made of.
 
 mod board;
 mod builder;
