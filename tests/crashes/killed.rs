@@ -1,11 +1,14 @@
 //! Workers that somebody else kills, and somebody else who waits for them.
 
 use std::{
+    fs,
+    path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
-use concurrent_futures::{Ended, TaskError};
+use concurrent_futures::{Ended, ProcessPoolExecutor, TaskError};
 use concurrent_futures_tests::{eventually, left::is_alive};
 
 use crate::{
@@ -111,6 +114,39 @@ fn all_workers_killed_amid_short_calls_fail_at_most_one_each() {
             }
         }
         assert!(died <= workers, "{died} calls failed, of {workers} workers");
+    });
+}
+
+/// Workers that somebody kills all at once are no sign that workers cannot start.
+// contract: P3
+#[test]
+fn workers_killed_together_before_they_are_ready_do_not_break_the_pool() {
+    alone(|| {
+        let folder = Folder::new();
+        let slow = folder.text("slow");
+        fs::write(&slow, "").unwrap();
+        let stays: fn(String) -> Result<(), String> = |slow| {
+            while Path::new(&slow).exists() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Ok(())
+        };
+        let builder = ProcessPoolExecutor::builder().initializer(stays, slow.clone());
+        let workers = 6;
+        let pool = builder.max_workers(workers).build().unwrap();
+        let calls: Vec<_> = (0..100_u32)
+            .map(|n| pool.submit(|n: u32| n, n).unwrap())
+            .collect();
+        eventually("all have started", || pool.worker_pids().len() == workers);
+        let pids = pool.worker_pids();
+        for pid in &pids {
+            sys::kill(*pid, libc::SIGKILL);
+        }
+        eventually("all are gone", || pids.iter().all(|pid| !is_alive(*pid)));
+        fs::remove_file(slow).unwrap();
+        for (n, call) in (0..).zip(calls) {
+            assert_eq!(call.result().unwrap(), n, "it had not started");
+        }
     });
 }
 

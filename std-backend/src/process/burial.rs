@@ -61,13 +61,13 @@ impl Carrying<'_, '_> {
     /// Waits for a worker that has ended, fails the call that it was running, and puts back what it had not started. `Break` if there is not
     /// to be another.
     pub(super) fn bury(&mut self, child: Child) -> ControlFlow<()> {
-        let (pid, ready) = (child.pid(), child.ready);
+        let (pid, index, ready) = (child.pid(), child.index, child.ready);
         let unfit = child.unfit.clone();
         let board = std::sync::Arc::clone(&child.board);
         let why = child.watch.ending.clone();
         let ended = child.bury();
         let expected = why.is_some();
-        let verdict = self.verdict(pid, ended, ready, expected, unfit);
+        let verdict = self.verdict((index, pid), ended, ready, expected, unfit);
 
         let mut unstarted = Vec::new();
         // Each goes ahead of all, so the first is the last.
@@ -125,7 +125,7 @@ impl Carrying<'_, '_> {
     /// Why there is to be no worker any more, if that is so.
     fn verdict(
         &self,
-        pid: u32,
+        (index, pid): (u64, u32),
         ended: Ended,
         ready: bool,
         expected: bool,
@@ -137,7 +137,7 @@ impl Carrying<'_, '_> {
         }
         let cause = if let Some(why) = unfit {
             why
-        } else if !ready && !expected && shared.was_not_ready() {
+        } else if !ready && !expected && shared.was_not_ready(index) {
             let advice = if shared.settings.initializer.is_some() {
                 "Does its initializer end the process?"
             } else {

@@ -41,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Child {
     process: std::process::Child,
+    /// How many were started before it.
+    pub(crate) index: u64,
     pid: Pid,
     pidfd: OwnedFd,
     channel: OwnedFd,
@@ -97,7 +99,7 @@ impl Child {
             None,
         )?;
         let (board, memory) = Board::create()?;
-        let name = shared.next_name();
+        let (index, name) = shared.next_name();
         let hello = Hello {
             fingerprint: Image::main().fingerprint(),
             parent: std::process::id(),
@@ -133,11 +135,12 @@ impl Child {
             .stdout(settings.stdout.open()?)
             .stderr(settings.stderr.open()?)
             .spawn()?;
-        Self::new(process, channel, shared, (board, memory), greeting)
+        Self::new(process, index, channel, shared, (board, memory), greeting)
     }
 
     fn new(
         mut process: std::process::Child,
+        index: u64,
         channel: OwnedFd,
         shared: &Arc<Shared>,
         (board, memory): (Board, OwnedFd),
@@ -158,6 +161,7 @@ impl Child {
         };
         Ok(Self {
             process,
+            index,
             pid,
             pidfd,
             channel,

@@ -8,7 +8,7 @@ use std::{
     process::Stdio,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
+        atomic::{AtomicBool, AtomicU64, Ordering, fence},
     },
     time::Duration,
 };
@@ -78,8 +78,16 @@ pub(crate) struct Settings {
     pub(crate) depth: u32,
 }
 
-/// How many workers in a row may end before they are ready.
+/// How many workers in a row may end before they are ready: each of them started when the one before it had ended.
 const MOST_UNREADY: u32 = 3;
+
+/// The workers in a row that ended before they were ready.
+#[derive(Debug, Default)]
+struct Unready {
+    row: u32,
+    /// The first that was not started yet when the last of them ended.
+    next: u64,
+}
 
 /// What the parts of one pool share.
 #[derive(Debug)]
@@ -90,7 +98,7 @@ pub(crate) struct Shared {
     /// Started, and not yet looked after.
     nursery: Mutex<Vec<Child>>,
     started: AtomicU64,
-    unready: AtomicU32,
+    unready: Mutex<Unready>,
     cancelled: AtomicBool,
     /// Of the maps that there are.
     feeds: Mutex<Vec<Weak<Feed>>>,
@@ -124,17 +132,17 @@ impl Shared {
             alive: Mutex::default(),
             nursery: Mutex::default(),
             started: AtomicU64::new(0),
-            unready: AtomicU32::new(0),
+            unready: Mutex::default(),
             cancelled: AtomicBool::new(false),
             feeds: Mutex::default(),
             ended: Mutex::default(),
         }
     }
 
-    /// A name for the next worker.
-    pub(crate) fn next_name(&self) -> String {
+    /// The index and the name of the next worker.
+    pub(crate) fn next_name(&self) -> (u64, String) {
         let index = self.started.fetch_add(1, Ordering::Relaxed);
-        format!("{}_{index}", self.settings.prefix)
+        (index, format!("{}_{index}", self.settings.prefix))
     }
 
     /// Has a process be ended with the others. False, and it is not, if they were ended already.
@@ -220,11 +228,16 @@ impl Shared {
 
     /// A worker was ready.
     pub(crate) fn was_ready(&self) {
-        self.unready.store(0, Ordering::Relaxed);
+        lock(&self.unready).row = 0;
     }
 
-    /// A worker ended before it was ready. True if that happened too often.
-    pub(crate) fn was_not_ready(&self) -> bool {
-        self.unready.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_UNREADY
+    /// A worker ended before it was ready. True if that happened too often. Those that were killed together count once.
+    pub(crate) fn was_not_ready(&self, index: u64) -> bool {
+        let mut unready = lock(&self.unready);
+        if index >= unready.next {
+            unready.row += 1;
+            unready.next = self.started.load(Ordering::Relaxed);
+        }
+        unready.row >= MOST_UNREADY
     }
 }
