@@ -4,8 +4,9 @@
 //! It is `no_std` without conditions. Programs on an operating system depend on the `concurrent-futures` crate, which adds
 //! threads and re-exports this one; this crate alone is for runtimes without `std`, and for tests of scheduling logic.
 //!
-//! * without features: platforms, queues, and a promise with its future in a `static` ([`future::Slot`]);
-//! * `alloc`: pools, callbacks, `map`, `wait`, `as_completed`, scopes;
+//! * without features: platforms, queues, pools and promises in a `static` ([`executor::StaticPool`], [`future::Slot`]), waiting for a slice
+//!   of futures ([`future::wait_in`]);
+//! * `alloc`: pools that are made and dropped, callbacks, `map`, `wait`, `as_completed`, scopes;
 //! * `serde`: the portable [`Executor`](executor::Executor) trait;
 //! * `sim`: the deterministic simulator, on a host.
 //!
@@ -13,8 +14,11 @@
 //! (outcome) → `future`.
 
 #![no_std]
-// Without an allocator promises and platforms are all there is; the parts that pools are made of wait for one.
-#![cfg_attr(not(feature = "alloc"), allow(dead_code, unused_imports))]
+// Without an allocator only static pools use the scheduler, and not all of it; what they use is not public then.
+#![cfg_attr(
+    not(feature = "alloc"),
+    allow(dead_code, unused_imports, unreachable_pub)
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -22,13 +26,14 @@ extern crate alloc;
 #[cfg(any(cf_model, cf_shuttle, feature = "sim"))]
 extern crate std;
 
-#[cfg(feature = "alloc")]
 pub mod executor;
 pub mod future;
 pub mod platform;
 pub mod queue;
 #[cfg(feature = "alloc")]
 pub mod scheduler;
+#[cfg(not(feature = "alloc"))]
+mod scheduler;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod sync;

@@ -10,7 +10,7 @@ use std::{
 
 use concurrent_futures_core::{
     future::PanicPayload,
-    platform::{Clock, Current, Lock, Platform, Stripe, Time, WorkerContext},
+    platform::{Clock, ConstLock, Current, Lock, Platform, Stripe, Time, WorkerContext},
 };
 
 use crate::{panic_location, parker::ThreadParker};
@@ -41,6 +41,10 @@ unsafe impl Lock for StdLock {
         let _inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         section()
     }
+}
+
+impl ConstLock for StdLock {
+    const NEW: Self = Self::open();
 }
 
 /// The monotonic clock.

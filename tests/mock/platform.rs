@@ -15,8 +15,8 @@ use concurrent_futures_core::{
     executor::{Handle, Pool, PumpExecutor},
     future::PanicPayload,
     platform::{
-        Clock, Current, Entry, Lock, Parker, Platform, Point, SpawnError, Spawner, Stripe, Time,
-        Unparker, WorkerContext,
+        Clock, ConstLock, Current, Entry, Lock, Parker, Platform, Point, SpawnError, Spawner,
+        Stripe, Time, Unparker, WorkerContext,
     },
     queue::{Deque, Policy, TaskQueue},
     scheduler::{Backend, Config, Initializer},
@@ -67,6 +67,10 @@ unsafe impl Lock for MockLock {
         let _inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         section()
     }
+}
+
+impl ConstLock for MockLock {
+    const NEW: Self = Self::open();
 }
 
 /// Fails if this is inside a section of any lock: for code that is the user's.

@@ -6,16 +6,16 @@ use super::{
     Scope,
     call::{AnyValue, Applied, Closure, Given, OnlyOk, WithLocal},
     scope::run_scope,
+    submit::{refuse, submit_cell},
 };
 use crate::{
-    future::{Future, Promise, Refused as RefusedCall, SubmitError},
+    future::{Future, Promise, SubmitError},
     platform::{Platform, Point},
     queue::Policy,
     scheduler::{
-        self, Backend, Initializer, Refused, ShutdownError, ShutdownReport, Stats, Wait, Wanted,
-        Why, Workers,
+        self, Backend, Initializer, ShutdownError, ShutdownReport, Stats, Wait, Wanted, Workers,
     },
-    task::{Keep, Task, allocate, cell, header::Raw},
+    task::{Boxed, Keep, allocate},
 };
 
 /// The local value of a backend's workers.
@@ -299,13 +299,8 @@ impl<B: Backend> Handle<B> {
             needs_local: C::NEEDS_LOCAL,
         };
         let raw = allocate::<B::Platform, C, K>(call, Some(self.pool.owner()), keep);
-        // SAFETY: a new cell has a reference for its producer.
-        let task = unsafe { Task::new(raw) };
-        match self.pool.submit(task, raw, wanted) {
-            // SAFETY: a new cell has a reference for its consumer.
-            Ok(()) => Ok(unsafe { Future::new(raw) }),
-            Err(refused) => Err(take_back::<C, K>(raw, refused)),
-        }
+        // SAFETY: the cell is new, and of this type; the rest is as for this function.
+        unsafe { submit_cell::<B, C, Boxed<K>>(&self.pool, raw, wanted) }
     }
 
     /// A handle that submits to the same pool.
@@ -398,34 +393,4 @@ impl<B: Backend> Handle<B> {
     pub(super) fn pool(&self) -> &scheduler::Pool<B> {
         &self.pool
     }
-}
-
-fn refuse<F>(why: Why, call: F) -> SubmitError<F> {
-    let call = RefusedCall::new(call);
-    match why {
-        Why::Broken(broken) => SubmitError::Broken(broken, call),
-        Why::ShutDown => SubmitError::ShutDown(call),
-        Why::Full => SubmitError::Full(call),
-        Why::NoWorker => SubmitError::NoWorker(call),
-    }
-}
-
-/// Moves a refused call out of its cell, and lets the cell go.
-#[cold]
-fn take_back<C: Given, K: Keep>(raw: Raw, refused: Refused) -> SubmitError<C::Back> {
-    let (why, queued) = match refused {
-        Refused::Back(why, task) => {
-            task.forget();
-            (why, false)
-        }
-        Refused::Withdrawn(why) => (why, true),
-    };
-    // SAFETY: this thread is alone with the cell, or moved its state away from PENDING.
-    let call = unsafe { cell::Cell::<C, crate::task::Boxed<K>>::take_call(raw) };
-    if !queued {
-        // The queue's reference.
-        raw.release();
-    }
-    raw.release();
-    refuse(why, call.give_back())
 }

@@ -90,6 +90,12 @@ impl BrokenExecutor {
         }
     }
 
+    /// An executor of `kind` broke. Without an allocator nobody says why.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) const fn new(kind: BrokenKind, _cause: &'static str) -> Self {
+        Self { kind }
+    }
+
     /// What kind of executor broke.
     #[must_use]
     pub fn kind(&self) -> BrokenKind {

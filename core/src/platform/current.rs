@@ -2,7 +2,7 @@
 
 use core::{cell::Cell, ptr::NonNull};
 
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering, const_fn};
 
 /// Who is calling, as the platform knows it.
 #[derive(Clone, Copy, Debug)]
@@ -49,12 +49,9 @@ impl WorkerContext {
     }
 
     /// The context of a worker whose calls run elsewhere.
-    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
-    pub(crate) fn carrying(self) -> Self {
-        Self {
-            carries: true,
-            ..self
-        }
+    #[cfg(feature = "alloc")]
+    pub(crate) fn carrying(self, carries: bool) -> Self {
+        Self { carries, ..self }
     }
 
     pub(crate) fn carries(&self) -> bool {
@@ -113,14 +110,21 @@ impl core::fmt::Debug for Owner {
 }
 
 impl Owner {
-    #[cfg(feature = "alloc")]
-    pub(crate) fn new(hook: Option<crate::future::ErrorHook>) -> Self {
-        Self {
-            husks: AtomicUsize::new(0),
-            closed: AtomicUsize::new(0),
-            ran_since: AtomicUsize::new(0),
-            hook,
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self {
+                husks: AtomicUsize::new(0),
+                closed: AtomicUsize::new(0),
+                ran_since: AtomicUsize::new(0),
+                #[cfg(feature = "alloc")]
+                hook: None,
+            }
         }
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn with_hook(self, hook: Option<crate::future::ErrorHook>) -> Self {
+        Self { hook, ..self }
     }
 
     #[cfg(feature = "alloc")]

@@ -10,6 +10,7 @@ mod lock;
 mod parker;
 mod spawner;
 mod spin;
+mod ticks;
 
 pub(crate) use current::Owner;
 #[cfg(feature = "alloc")]
@@ -17,13 +18,13 @@ pub(crate) use current::WorkerId;
 pub use current::{Current, WorkerContext};
 pub(crate) use erased::{Erased, Runtime, locked};
 pub(crate) use lock::Locked;
-pub use lock::{CriticalLock, Lock, SpinLock};
+pub use lock::{ConstLock, CriticalLock, InterruptMask, Lock, MaskedSpinLock, SpinLock};
 pub(crate) use parker::Deadline;
 pub use parker::{Clock, NoClock, Parker, Time, Unparker};
-#[cfg(feature = "alloc")]
 pub(crate) use spawner::EntryActions;
 pub use spawner::{Entry, SpawnError, Spawner};
 pub(crate) use spin::spin;
+pub use ticks::Ticks;
 
 use crate::future::PanicPayload;
 
@@ -130,6 +131,17 @@ pub unsafe trait Platform: Sized + 'static {
     fn observe(event: CallEvent, address: usize) {
         let _ = (event, address);
     }
+}
+
+/// A platform on which interrupt handlers may submit calls to static pools.
+///
+/// # Safety
+/// [`unpark`](Self::unpark) may be called from anywhere, interrupt handlers included, takes a bounded time, and neither runs nor drops
+/// anything of a user's. Nothing in it waits for a lock that whoever was interrupted, or another core, may hold.
+pub unsafe trait InterruptUnpark: Platform {
+    /// Puts the token of the parker of this [id](Parker::id), as its unparker would. If its thread has ended, nothing happens, or another
+    /// thread that has the number now returns early.
+    fn unpark(id: usize);
 }
 
 /// What happens to a call, or a promise, from its making until its memory is free.

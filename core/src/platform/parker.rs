@@ -99,6 +99,12 @@ pub trait Parker {
     /// What wakes this parker's thread.
     fn unparker(&self) -> Unparker;
 
+    /// What [`InterruptUnpark`](super::InterruptUnpark) calls this parker, on platforms that have it: a number below `usize::MAX`.
+    #[inline]
+    fn id(&self) -> usize {
+        0
+    }
+
     /// Waits for the token and takes it; may return early.
     fn park(&self);
 

@@ -24,7 +24,6 @@ unsafe impl Send for Entry {}
 impl Entry {
     /// # Safety
     /// `pool` is what both `actions` expect, and they may be called on any thread, one of them once.
-    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
     pub(crate) unsafe fn new(actions: &'static EntryActions, pool: NonNull<()>) -> Self {
         Self { actions, pool }
     }
@@ -52,6 +51,9 @@ impl fmt::Debug for Entry {
 
 /// Starts workers: threads, tasks of an RTOS, cores, or nothing but a list in a test.
 pub trait Spawner: Send + Sync + 'static {
+    /// Whether it ever starts a worker. A static pool whose spawner does not is run by whoever waits for its calls, or asks.
+    const STARTS: bool = true;
+
     /// Arranges for `entry.run()` to be called on a worker of its own. May fail; may start late; must not run it before
     /// returning.
     ///
@@ -62,6 +64,11 @@ pub trait Spawner: Send + Sync + 'static {
     /// Waits until every worker that this spawner started is gone, where the platform can: their lives are over when this is
     /// called, what is left is the thread under them. Never called on such a worker.
     fn join(&self) {}
+
+    /// A call was submitted to a static pool, maybe by an interrupt handler: where nothing is [started](Self::STARTS), this tells whoever
+    /// runs the pool's calls. Then it may be called from anywhere, and takes a bounded time.
+    #[inline]
+    fn pend(&self) {}
 }
 
 /// The platform refused to start a worker.

@@ -1,6 +1,7 @@
 //! Where calls wait: bounded queues, and what happens when one is full.
 
 mod deque;
+mod inbox;
 mod policy;
 #[cfg(feature = "alloc")]
 mod ring;
@@ -10,6 +11,7 @@ mod tests;
 use crate::task::Task;
 
 pub use deque::Deque;
+pub use inbox::Inbox;
 pub use policy::Policy;
 #[cfg(feature = "alloc")]
 pub use ring::{CapacityError, Ring};
@@ -58,6 +60,9 @@ unsafe impl TaskQueue for Ring<Task> {}
 
 // SAFETY: as for the ring.
 unsafe impl<L: crate::platform::Lock, const N: usize> TaskQueue for Deque<Task, L, N> {}
+
+// SAFETY: as for the ring.
+unsafe impl<L: crate::platform::Lock, const N: usize> TaskQueue for Inbox<Task, L, N> {}
 
 /// A value from the front of a [`Queue`].
 #[derive(Debug, PartialEq, Eq)]

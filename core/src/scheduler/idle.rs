@@ -5,7 +5,7 @@ use core::{pin::pin, ptr::NonNull};
 use super::park_list::{ParkList, Parked};
 use crate::{
     platform::{Locked, Parker, Platform, Point, Unparker},
-    sync::{AtomicUsize, Essential, Ordering, Padded, essential, fence},
+    sync::{AtomicUsize, Essential, Ordering, Padded, const_fn, essential, fence},
 };
 
 const FIELD: u32 = (usize::BITS - 1) / 3;
@@ -62,16 +62,25 @@ pub(crate) enum Rouse {
 pub(crate) struct Idle<P: Platform> {
     census: Padded<AtomicUsize>,
     sleepers: Locked<P::Lock, ParkList>,
+    /// The parker of the latest sleeper, plus one: whom an interrupt handler wakes. Changed with the list, under its lock.
+    latest: AtomicUsize,
     max_workers: usize,
 }
 
 impl<P: Platform> Idle<P> {
-    /// No workers yet, and at most `max_workers`.
-    pub(crate) fn new(max_workers: usize) -> Self {
-        Self {
-            census: Padded(AtomicUsize::new(0)),
-            sleepers: Locked::new(ParkList::new()),
-            max_workers: max_workers.min(MOST_WORKERS),
+    const_fn! {
+        /// No workers yet, and at most `max_workers`.
+        pub(crate) const fn over(lock: P::Lock, max_workers: usize) -> Self {
+            Self {
+                census: Padded(AtomicUsize::new(0)),
+                sleepers: Locked::over(lock, ParkList::new()),
+                latest: AtomicUsize::new(0),
+                max_workers: if max_workers < MOST_WORKERS {
+                    max_workers
+                } else {
+                    MOST_WORKERS
+                },
+            }
         }
     }
 
@@ -109,6 +118,7 @@ impl<P: Platform> Idle<P> {
                 return Rouse::Nobody;
             }
             if let Some(unparker) = sleepers.pop_latest(here) {
+                self.note_latest(sleepers);
                 if essential(Essential::WakerAccounting) {
                     self.census
                         .fetch_add(SEARCHING.wrapping_sub(SLEEPING), Ordering::AcqRel);
@@ -127,6 +137,34 @@ impl<P: Platform> Idle<P> {
                 return Rouse::Start;
             }
             Rouse::Nobody
+        })
+    }
+
+    /// Under the lock of the sleepers, of which there are others now.
+    fn note_latest(&self, sleepers: &ParkList) {
+        let latest = sleepers.latest_id().map_or(0, |id| id + 1);
+        // Relaxed: see `latest`.
+        self.latest.store(latest, Ordering::Relaxed);
+    }
+
+    /// The parker of a worker to unpark for a call that an interrupt handler pushed, if that saw `sleeping` workers and none searching.
+    ///
+    /// No lock: the worker stays on the list and finds the work itself. If it was woken since, it, or who was woken before it, looked for
+    /// work after the push, as does the last searcher once it has found some.
+    pub(crate) fn latest(&self) -> Option<usize> {
+        // Relaxed: the fence of `pushed` is between the push and this; a stale value is that of a worker that looks again.
+        self.latest.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Counts one more worker, searching, which is to be started, if there may be more.
+    pub(crate) fn hire(&self) -> bool {
+        self.sleepers.with(|_| {
+            let census = self.census();
+            let may = !census.is_closed() && census.total() < self.max_workers;
+            if may {
+                self.census.fetch_add(TOTAL + SEARCHING, Ordering::AcqRel);
+            }
+            may
         })
     }
 
@@ -181,11 +219,13 @@ impl<P: Platform> Idle<P> {
         let node = pin!(Parked::new());
         let node = node.as_ref().get_ref();
         node.set_processor(P::processor());
+        P::with_parker(|parker| node.set_id(parker.id()));
         let listed = Listed { idle: self, node };
         P::with_parker(|parker| {
             self.sleepers.with(|sleepers| {
                 // SAFETY: the node is pinned, and `listed` removes it before its frame goes.
                 unsafe { sleepers.push(NonNull::from(node), parker.unparker()) };
+                self.note_latest(sleepers);
                 self.census
                     .fetch_add(SLEEPING.wrapping_sub(SEARCHING), Ordering::AcqRel);
             });
@@ -198,7 +238,8 @@ impl<P: Platform> Idle<P> {
                 (essential(Essential::SecondLook) && has_work()) || self.census().is_closed();
             if !wanted {
                 P::point(Point::AboutToPark);
-                while listed.is_listed() {
+                // An interrupt handler wakes a worker without taking it off the list: it may look for work itself.
+                while listed.is_listed() && !(essential(Essential::WokenLooks) && has_work()) {
                     parker.park();
                 }
             }
@@ -214,6 +255,7 @@ impl<P: Platform> Idle<P> {
         fence(Ordering::SeqCst);
         while let Some(unparker) = self.sleepers.with(|sleepers| {
             let unparker = sleepers.pop_latest(None)?;
+            self.note_latest(sleepers);
             self.census
                 .fetch_add(SEARCHING.wrapping_sub(SLEEPING), Ordering::AcqRel);
             Some(unparker)
@@ -240,6 +282,7 @@ impl<P: Platform> Drop for Listed<'_, P> {
         let woken = self.idle.sleepers.with(|sleepers| {
             let was_listed = sleepers.remove(self.node);
             if was_listed {
+                self.idle.note_latest(sleepers);
                 self.idle
                     .census
                     .fetch_add(SEARCHING.wrapping_sub(SLEEPING), Ordering::AcqRel);

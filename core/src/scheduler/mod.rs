@@ -3,11 +3,14 @@
 //! A call passes through here in this order: `submit` takes it in, `worker` takes it out, runs it and publishes its
 //! outcome, `idle` knows who sleeps and must be woken, `producers` who waits for room, `shutdown` how it all ends.
 
+mod backend;
 mod idle;
 #[cfg(cf_model)]
 pub mod model;
 mod park_list;
 mod producers;
+mod returned;
+#[cfg(feature = "alloc")]
 mod seams;
 mod shutdown;
 mod submit;
@@ -15,97 +18,40 @@ mod submit;
 mod tests;
 mod worker;
 
+#[cfg(feature = "alloc")]
 pub use seams::{Cargo, Carry, Started, Taken, Worker};
 pub(crate) use shutdown::Wait;
 pub use shutdown::{ShutdownError, ShutdownReport};
 pub(crate) use submit::{Refused, Wanted, Why};
 
-use alloc::{collections::VecDeque, string::String};
-use core::ptr::NonNull;
+#[cfg(feature = "alloc")]
+pub use backend::{Backend, Initializer, Workers};
+#[cfg(not(feature = "alloc"))]
+pub(crate) use backend::{Backend, Initializer, Workers};
+
+use core::{mem::ManuallyDrop, ptr::NonNull};
 
 use self::{
     idle::{Idle, MOST_WORKERS},
     park_list::ParkList,
     producers::Producers,
+    returned::Returned,
 };
+#[cfg(feature = "alloc")]
+use crate::future::ErrorHook;
 use crate::{
-    future::{BrokenExecutor, BrokenKind, ErrorHook, Hook},
-    platform::{Current, Locked, Owner, Platform, Spawner, WorkerContext},
-    queue::{Policy, Queue, TaskQueue},
-    sync::{AtomicUsize, Ordering, Padded, Shared},
-    task::Task,
+    future::{BrokenExecutor, Hook},
+    platform::{ConstLock, Current, Lock, Locked, Owner, Platform, WorkerContext},
+    queue::{Inbox, Policy, Queue},
+    sync::{AtomicUsize, Counted, Shared},
+    task::{Task, header::Raw},
 };
-
-/// What a pool is made of.
-///
-/// # Safety
-/// If [`WORKERS`](Self::WORKERS) is not [`Workers::Own`], the initializer is `()`: nobody calls another one, and
-/// [`CARRY`](Self::CARRY) is `None`.
-pub unsafe trait Backend: Sized + 'static {
-    /// Where it runs.
-    type Platform: Platform;
-    /// Where its calls wait.
-    type Queue: TaskQueue;
-    /// What starts its workers.
-    type Spawner: Spawner;
-    /// What a worker does before its first call.
-    type Initializer: Initializer;
-    /// What its calls bring along for workers that run them elsewhere.
-    type Cargo: Cargo;
-
-    /// What it calls itself when it breaks.
-    const KIND: BrokenKind = BrokenKind::ThreadPool;
-    /// Who runs its calls.
-    const WORKERS: Workers = Workers::Own;
-    /// What its workers do with calls if they do not run them in place.
-    const CARRY: Option<Carry<Self>> = None;
-}
-
-/// Who runs the calls of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Workers {
-    /// Workers that the pool starts.
-    Own,
-    /// Whoever waits for one of its calls, or asks to run some.
-    Waiter,
-    /// Whoever submits one, at once.
-    Submitter,
-}
-
-/// Runs once on every worker before its first call, and leaves a value there that calls can borrow.
-pub trait Initializer: Send + Sync + 'static {
-    /// The worker-local value: made, lent and dropped on its worker.
-    type Local: 'static;
-
-    /// Makes the value.
-    ///
-    /// # Errors
-    /// Why it cannot, in words: the pool is broken then.
-    fn init(&self) -> Result<Self::Local, String>;
-
-    /// Whether there is nothing to it: then a worker that starts is idle at once.
-    fn is_trivial(&self) -> bool {
-        false
-    }
-}
-
-/// Nothing to do, nothing to keep.
-impl Initializer for () {
-    type Local = ();
-
-    fn init(&self) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn is_trivial(&self) -> bool {
-        true
-    }
-}
 
 /// The most workers that a pool can have on this target.
 pub const MAX_WORKERS: usize = MOST_WORKERS;
 
 /// What a new pool is given.
+#[cfg(feature = "alloc")]
 pub struct Config<B: Backend> {
     /// How many workers it may start; cut to what can be counted.
     pub max_workers: usize,
@@ -142,9 +88,7 @@ pub(crate) struct Core<B: Backend> {
     idle: Idle<B::Platform>,
     queue: B::Queue,
     producers: Producers<B::Platform>,
-    /// Calls that were taken and given back unstarted: searched first.
-    returned: Locked<<B::Platform as Platform>::Lock, VecDeque<Task>>,
-    returned_len: Padded<AtomicUsize>,
+    returned: Returned<<B::Platform as Platform>::Lock>,
     end: Locked<<B::Platform as Platform>::Lock, End>,
     /// Calls that were cancelled since the pool was closed.
     cancelled_since: AtomicUsize,
@@ -180,29 +124,66 @@ impl<B: Backend> core::ops::Deref for Pool<B> {
     }
 }
 
+impl End {
+    const OPEN: Self = Self {
+        broken: None,
+        waiting: ParkList::new(),
+    };
+}
+
+#[cfg(feature = "alloc")]
 impl<B: Backend> Pool<B> {
     pub(crate) fn new(config: Config<B>) -> Self {
         let max_workers = match B::WORKERS {
-            Workers::Own => config.max_workers.min(MOST_WORKERS),
+            Workers::Own => config.max_workers,
             Workers::Waiter | Workers::Submitter => 0,
         };
+        let lock = <B::Platform as Platform>::Lock::new;
         Self(Shared::new(Core {
-            idle: Idle::new(max_workers),
+            idle: Idle::over(lock(), max_workers),
             queue: config.queue,
-            producers: Producers::new(),
-            returned: Locked::new(VecDeque::new()),
-            returned_len: Padded(AtomicUsize::new(0)),
-            end: Locked::new(End {
-                broken: None,
-                waiting: ParkList::new(),
-            }),
+            producers: Producers::over(lock()),
+            returned: Returned::over(lock()),
+            end: Locked::over(lock(), End::OPEN),
             cancelled_since: AtomicUsize::new(0),
             policy: config.policy,
             spawner: config.spawner,
             initializing: AtomicUsize::new(0),
             initializer: config.initializer,
-            owner: Owner::new(config.error_hook),
+            owner: Owner::new().with_hook(config.error_hook),
         }))
+    }
+}
+
+#[cfg(not(cf_model))]
+impl<B: Backend<Initializer = ()>> Core<B>
+where
+    <B::Platform as Platform>::Lock: ConstLock,
+{
+    /// A pool for a `static`, which refuses calls when its queue is full.
+    pub(crate) const fn fixed(max_workers: usize, queue: B::Queue, spawner: B::Spawner) -> Self {
+        Self {
+            idle: Idle::over(ConstLock::NEW, max_workers),
+            queue,
+            producers: Producers::over(ConstLock::NEW),
+            returned: Returned::over(ConstLock::NEW),
+            end: Locked::over(ConstLock::NEW, End::OPEN),
+            cancelled_since: AtomicUsize::new(0),
+            policy: Policy::Reject,
+            spawner,
+            initializing: AtomicUsize::new(0),
+            initializer: (),
+            owner: Owner::new(),
+        }
+    }
+}
+
+#[cfg(not(cf_model))]
+impl<B: Backend> Pool<B> {
+    /// The pool in a `static`, whose share of itself is for ever.
+    #[inline]
+    pub(crate) fn lend(core: &'static Counted<Core<B>>) -> ManuallyDrop<Self> {
+        ManuallyDrop::new(Self(ManuallyDrop::into_inner(core.lend())))
     }
 }
 
@@ -231,9 +212,7 @@ impl<B: Backend> Core<B> {
     /// Takes the call that is to run next (the first of the four seams).
     #[inline]
     pub(crate) fn take(&self) -> Option<Task> {
-        if self.returned_len.load(Ordering::Relaxed) > 0
-            && let Some(task) = self.take_returned()
-        {
+        if let Some(task) = self.returned.pop() {
             return Some(task);
         }
         let popped = self.queue.pop()?;
@@ -243,25 +222,15 @@ impl<B: Backend> Core<B> {
         Some(popped.value)
     }
 
-    #[cold]
-    fn take_returned(&self) -> Option<Task> {
-        self.returned.with(|returned| {
-            let task = returned.pop_front();
-            self.returned_len.store(returned.len(), Ordering::Relaxed);
-            task
-        })
-    }
-
     /// Whether a worker that looks now would find a call.
     #[inline]
     fn has_work(&self) -> bool {
-        // Relaxed: whoever must not miss a call has a fence between what it did and this look.
-        !self.queue.is_empty() || self.returned_len.load(Ordering::Relaxed) > 0
+        !self.queue.is_empty() || self.returned.len() > 0
     }
 
     /// Calls that wait to be taken, and what is left of those that were cancelled.
     fn entries(&self) -> usize {
-        self.queue.len() + self.returned_len.load(Ordering::Relaxed)
+        self.queue.len() + self.returned.len()
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -272,6 +241,19 @@ impl<B: Backend> Core<B> {
             idle: census.searching() + census.sleeping(),
             max_workers: self.idle.max_workers(),
             capacity: self.queue.capacity(),
+        }
+    }
+}
+
+impl<B, L, const N: usize> Core<B>
+where
+    B: Backend<Queue = Inbox<Task, L, N>>,
+    L: Lock,
+{
+    /// Takes the entry of a call that the calling thread has cancelled out of the queue, if it is there still.
+    pub(crate) fn unqueue(&self, raw: Raw) {
+        if let Some(task) = self.queue.remove(|task| task.is(raw)) {
+            task.pass(&self.owner);
         }
     }
 }

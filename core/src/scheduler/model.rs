@@ -5,7 +5,7 @@ use core::{marker::PhantomData, ptr::NonNull};
 use super::producers::{NoRoom, Producers};
 use crate::{
     future::{CancelledBy, Future, Hook, TaskError},
-    platform::{Deadline, Owner, Platform, Time, WorkerContext},
+    platform::{Deadline, Lock, Owner, Platform, Time, WorkerContext},
     queue::Queue,
     sync::Shared,
     task::{Call, Local, Started, Task, allocate},
@@ -22,7 +22,7 @@ impl<P: Platform, Q> BlockingQueue<P, Q> {
     pub fn new(queue: Q) -> Self {
         Self {
             queue,
-            producers: Producers::new(),
+            producers: Producers::over(P::Lock::new()),
         }
     }
 
@@ -96,7 +96,7 @@ impl<P: Platform> Lone<P> {
         R: Send + 'static,
         F: FnOnce() -> R + Send + 'static,
     {
-        let owner = Shared::new(LoneOwner(Owner::new(None)));
+        let owner = Shared::new(LoneOwner(Owner::new()));
         let raw = allocate::<P, _, _>(LoneCall(call), Some(NonNull::from(&owner.0)), ());
         // SAFETY: a new cell has a reference for its producer.
         let task = unsafe { Task::new(raw) };

@@ -12,6 +12,8 @@ pub(crate) struct Parked {
     linked: Cell<bool>,
     /// Where its thread ran last, if that is known.
     processor: Cell<Option<usize>>,
+    /// Its parker's number.
+    id: Cell<usize>,
     _pinned: PhantomPinned,
 }
 
@@ -23,6 +25,7 @@ impl Parked {
             previous: Cell::new(None),
             linked: Cell::new(false),
             processor: Cell::new(None),
+            id: Cell::new(0),
             _pinned: PhantomPinned,
         }
     }
@@ -30,6 +33,11 @@ impl Parked {
     /// Notes where its thread runs now.
     pub(crate) fn set_processor(&self, processor: Option<usize>) {
         self.processor.set(processor);
+    }
+
+    /// Notes its parker's number.
+    pub(crate) fn set_id(&self, id: usize) {
+        self.id.set(id);
     }
 
     /// Whether it is in its list; when it was and is no longer, it was woken.
@@ -57,6 +65,12 @@ impl ParkList {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+
+    /// The number of the parker that was added last, of those that are in.
+    pub(crate) fn latest_id(&self) -> Option<usize> {
+        // SAFETY: a linked node is alive.
+        self.last.map(|last| unsafe { last.as_ref() }.id.get())
     }
 
     /// Adds `node` at the back, to be woken by `unparker`.

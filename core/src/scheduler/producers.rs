@@ -6,7 +6,7 @@ use super::park_list::{ParkList, Parked};
 use crate::{
     platform::{Clock, Deadline, Locked, Parker, Platform, Point},
     queue::Queue,
-    sync::{Essential, essential},
+    sync::{Essential, const_fn, essential},
 };
 
 /// The list of blocked producers. The queue's own flag tells those who pop that it is not empty.
@@ -22,9 +22,11 @@ pub(crate) enum NoRoom {
 }
 
 impl<P: Platform> Producers<P> {
-    pub(crate) fn new() -> Self {
-        Self {
-            blocked: Locked::new(ParkList::new()),
+    const_fn! {
+        pub(crate) const fn over(lock: P::Lock) -> Self {
+            Self {
+                blocked: Locked::over(lock, ParkList::new()),
+            }
         }
     }
 

@@ -218,7 +218,7 @@ fn finds_nobody(idle: &Idle<Here>, may_start: bool) -> bool {
 
 #[test]
 fn workers_are_counted_from_before_their_start_to_their_end() {
-    let idle = Idle::<Here>::new(2);
+    let idle = Idle::<Here>::over(SpinLock::new(), 2);
     assert_eq!((idle.max_workers(), counts(&idle)), (2, (0, 0, 0)));
     assert!(finds_nobody(&idle, false), "none may be started");
     assert!(starts(&idle));
@@ -246,7 +246,7 @@ fn workers_are_counted_from_before_their_start_to_their_end() {
 
 #[test]
 fn a_sleeper_is_counted_as_searching_by_who_wakes_it() {
-    let idle = Idle::<Here>::new(1);
+    let idle = Idle::<Here>::over(SpinLock::new(), 1);
     assert!(starts(&idle));
     let looks = Cell::new(0);
     idle.sleep(|| {
@@ -265,7 +265,7 @@ fn a_sleeper_is_counted_as_searching_by_who_wakes_it() {
 
 #[test]
 fn a_sleeper_parks_until_it_is_woken() {
-    let idle = Rc::new(Idle::<Here>::new(1));
+    let idle = Rc::new(Idle::<Here>::over(SpinLock::new(), 1));
     assert!(starts(&idle));
     let waker = Rc::clone(&idle);
     PARKED.set(Some(Box::new(move || {
@@ -282,7 +282,7 @@ fn a_sleeper_parks_until_it_is_woken() {
 
 #[test]
 fn a_sleeper_is_chosen_by_where_it_went_to_sleep() {
-    let idle = Idle::<Here>::new(2);
+    let idle = Idle::<Here>::over(SpinLock::new(), 2);
     idle.enter();
     idle.enter();
     idle.search();
@@ -302,7 +302,7 @@ fn a_sleeper_is_chosen_by_where_it_went_to_sleep() {
 
 #[test]
 fn somebody_is_roused_for_a_call_unless_somebody_searches_or_nobody_can_be() {
-    let idle = Idle::<Here>::new(2);
+    let idle = Idle::<Here>::over(SpinLock::new(), 2);
     assert!(idle.pushed().0, "there may be workers");
     idle.enter();
     assert!(idle.pushed().0, "there may be more workers");
@@ -316,7 +316,7 @@ fn somebody_is_roused_for_a_call_unless_somebody_searches_or_nobody_can_be() {
 
 #[test]
 fn a_closed_census_still_counts_and_says_when_nobody_is_left() {
-    let idle = Idle::<Here>::new(2);
+    let idle = Idle::<Here>::over(SpinLock::new(), 2);
     assert!(starts(&idle));
     assert!(!idle.census().is_closed());
     idle.close();
@@ -334,7 +334,7 @@ fn a_closed_census_still_counts_and_says_when_nobody_is_left() {
 
 #[test]
 fn closing_wakes_all_who_sleep_and_nobody_goes_to_sleep_after() {
-    let idle = Idle::<Here>::new(2);
+    let idle = Idle::<Here>::over(SpinLock::new(), 2);
     idle.enter();
     idle.enter();
     idle.search();
@@ -354,7 +354,7 @@ fn closing_wakes_all_who_sleep_and_nobody_goes_to_sleep_after() {
 
 #[test]
 fn as_many_workers_as_can_be_counted_are() {
-    let idle = Idle::<Here>::new(usize::MAX);
+    let idle = Idle::<Here>::over(SpinLock::new(), usize::MAX);
     assert_eq!(
         (idle.max_workers(), MAX_WORKERS),
         (MOST_WORKERS, MOST_WORKERS)

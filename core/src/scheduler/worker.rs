@@ -1,9 +1,12 @@
 //! A worker's life: initialise, then take, start, run and finish until there is nothing left.
 
-use alloc::{format, string::String};
-use core::{cell::Cell, ops::ControlFlow, ptr::NonNull};
+#[cfg(feature = "alloc")]
+use core::cell::Cell;
+use core::{ops::ControlFlow, ptr::NonNull};
 
-use super::{Backend, Carry, Initializer, Pool, Taken, Worker, Workers};
+use super::{Backend, Initializer, Pool, Workers, backend::Cause};
+#[cfg(feature = "alloc")]
+use super::{Carry, Taken, Worker};
 use crate::{
     future::{BrokenExecutor, CancelledBy, Panic},
     platform::{Entry, EntryActions, Erased, Platform, WorkerContext, spin},
@@ -13,6 +16,12 @@ use crate::{
 };
 
 impl<B: Backend> Pool<B> {
+    /// Whether its workers have calls run elsewhere.
+    #[cfg(feature = "alloc")]
+    const CARRIES: bool = B::CARRY.is_some();
+    #[cfg(not(feature = "alloc"))]
+    const CARRIES: bool = false;
+
     const ENTRY: &'static EntryActions = &EntryActions {
         run: Self::run_entry,
         abandon: Self::abandon_entry,
@@ -42,14 +51,13 @@ impl<B: Backend> Pool<B> {
     /// One worker, from its first breath to its last.
     fn live(self) {
         self.idle.begin();
-        let mut context = WorkerContext::new(self.owner(), B::Platform::current());
-        if B::CARRY.is_some() {
-            context = context.carrying();
-        }
+        let context = WorkerContext::new(self.owner(), B::Platform::current());
+        #[cfg(feature = "alloc")]
+        let context = context.carrying(Self::CARRIES);
         B::Platform::enter(&context, || {
             match self.initialize() {
                 Ok(local) => {
-                    if B::CARRY.is_none() {
+                    if !Self::CARRIES {
                         context.set_local(Some(NonNull::from(&local).cast()));
                     }
                     self.work(Local(NonNull::from(&local).cast()));
@@ -68,7 +76,7 @@ impl<B: Backend> Pool<B> {
             fence(Ordering::SeqCst);
             self.cancel_unattended();
             // One that ended early may have been the last.
-            if B::CARRY.is_some() && self.has_work() {
+            if Self::CARRIES && self.has_work() {
                 self.rescue();
             }
             self.worker_gone();
@@ -76,7 +84,7 @@ impl<B: Backend> Pool<B> {
     }
 
     /// Comes in counted as searching, and leaves so only if it succeeds.
-    fn initialize(&self) -> Result<<B::Initializer as Initializer>::Local, String> {
+    fn initialize(&self) -> Result<<B::Initializer as Initializer>::Local, Cause> {
         let is_trivial = self.initializer.is_trivial();
         if !is_trivial {
             // It may take long: who submits meanwhile finds somebody else. This worker is good for one call.
@@ -86,12 +94,12 @@ impl<B: Backend> Pool<B> {
             }
         }
         let made = match B::Platform::catch(|| self.initializer.init()) {
-            Ok(made) => made.map_err(|cause| format!("the initializer failed: {cause}")),
+            Ok(made) => made.map_err(failed),
             Err(payload) => {
                 let panic = Panic::from(payload);
-                let cause = format!("the initializer {panic}");
+                let cause = panicked(&panic);
                 let mut panic = Some(panic);
-                Erased::<B::Platform>::RUNTIME.quietly(&mut || drop(panic.take()));
+                Erased::<B::Platform>::RUNTIME.quietly(&mut || panic = None);
                 Err(cause)
             }
         };
@@ -114,10 +122,7 @@ impl<B: Backend> Pool<B> {
                 if searching {
                     self.stop_searching();
                 }
-                let (next, still) = match B::CARRY {
-                    None => (ControlFlow::Continue(()), self.run(task, local)),
-                    Some(carry) => self.carry(carry, task, local),
-                };
+                let (next, still) = self.run_or_carry(task, local);
                 searching = still;
                 if next.is_break() {
                     if !searching {
@@ -141,7 +146,18 @@ impl<B: Backend> Pool<B> {
         }
     }
 
+    /// Runs a call, here or elsewhere. Says besides whether the worker is now counted as searching.
+    #[inline]
+    fn run_or_carry(&self, task: Task, local: Local) -> (ControlFlow<()>, bool) {
+        #[cfg(feature = "alloc")]
+        if let Some(carry) = B::CARRY {
+            return self.carry(carry, task, local);
+        }
+        (ControlFlow::Continue(()), self.run(task, local))
+    }
+
     /// Has a call, and maybe more, run elsewhere. Says besides whether the worker is now counted as searching.
+    #[cfg(feature = "alloc")]
     fn carry(&self, carry: Carry<B>, task: Task, local: Local) -> (ControlFlow<()>, bool) {
         let worker = Worker {
             pool: self,
@@ -154,7 +170,7 @@ impl<B: Backend> Pool<B> {
 
     /// Looks for work for a short while; true if there may be some.
     fn spin(&self) -> bool {
-        spin(B::CARRY.is_some(), B::Platform::relax, || self.has_work())
+        spin(Self::CARRIES, B::Platform::relax, || self.has_work())
     }
 
     /// Runs one call. Returns whether the worker is now counted as searching.
@@ -237,13 +253,9 @@ impl<B: Backend> Pool<B> {
     }
 
     /// Puts a call that was taken and not started back, ahead of all others (the last of the four seams).
+    #[cfg(feature = "alloc")]
     pub(crate) fn give_back(&self, task: Task) {
-        task.nudge_after(|task| {
-            self.returned.with(|returned| {
-                returned.push_front(task);
-                self.returned_len.store(returned.len(), Ordering::Relaxed);
-            });
-        });
+        task.nudge_after(|task| self.returned.push(task));
         if self.idle.pushed().0 {
             self.rouse();
         }
@@ -254,14 +266,34 @@ impl<B: Backend> Pool<B> {
     /// back by who submitted it.
     fn cancel_unattended(&self) {
         while B::WORKERS == Workers::Own
-            && self.returned_len.load(Ordering::Relaxed) > 0
+            && self.returned.len() > 0
             && self.idle.census().is_closed()
             && self.idle.census().total() == 0
-            && let Some(task) = self.take_returned()
+            && let Some(task) = self.returned.pop()
         {
             if task.cancel(&self.owner, CancelledBy::Shutdown) {
                 self.cancelled_since.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
+}
+
+#[cfg(feature = "alloc")]
+fn failed(cause: Cause) -> Cause {
+    alloc::format!("the initializer failed: {cause}")
+}
+
+#[cfg(not(feature = "alloc"))]
+fn failed(cause: Cause) -> Cause {
+    cause
+}
+
+#[cfg(feature = "alloc")]
+fn panicked(panic: &Panic) -> Cause {
+    alloc::format!("the initializer {panic}")
+}
+
+#[cfg(not(feature = "alloc"))]
+fn panicked(_: &Panic) -> Cause {
+    "the initializer panicked"
 }

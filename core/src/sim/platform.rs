@@ -17,8 +17,8 @@ use super::{
 use crate::{
     future::PanicPayload,
     platform::{
-        CallEvent, Clock, Current, Lock, Parker, Platform, Point, Stripe, Time, Unparker,
-        WorkerContext,
+        CallEvent, Clock, ConstLock, Current, Lock, Parker, Platform, Point, Stripe, Time,
+        Unparker, WorkerContext,
     },
 };
 
@@ -65,6 +65,10 @@ unsafe impl Lock for SimLock {
         let _locked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         section()
     }
+}
+
+impl ConstLock for SimLock {
+    const NEW: Self = Self::open();
 }
 
 /// The token of the current virtual thread.

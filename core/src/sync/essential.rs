@@ -28,6 +28,8 @@ pub enum Essential {
     ProducerPassesOn,
     /// When a worker cannot be started, what was skipped on its account is looked at again.
     GrowthLooksAgain,
+    /// A sleeper that was woken without being taken off the list, by an interrupt handler, looks at the queue.
+    WokenLooks,
 }
 
 /// Whether this step is to be done: always.

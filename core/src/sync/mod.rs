@@ -9,7 +9,6 @@ mod alive;
 #[cfg(any(not(target_has_atomic = "ptr"), cf_critical))]
 mod critical;
 mod essential;
-#[cfg(feature = "alloc")]
 mod shared;
 
 #[cfg(cf_model)]
@@ -44,8 +43,27 @@ pub use essential::switch_off;
 #[cfg(all(feature = "sim", not(any(cf_model, cf_shuttle))))]
 pub(crate) use essential::switch_off;
 pub use essential::{Essential, essential};
+pub(crate) use shared::Counted;
 #[cfg(feature = "alloc")]
 pub use shared::Shared;
+#[cfg(not(feature = "alloc"))]
+pub(crate) use shared::Shared;
+
+/// Functions that are `const` wherever atomics can be made in a constant: loom's cannot.
+macro_rules! const_fn {
+    ($($(#[$meta:meta])* $vis:vis const fn $name:ident $rest:tt -> $out:ty $body:block)*) => {
+        $(
+            #[cfg(not(cf_model))]
+            $(#[$meta])*
+            $vis const fn $name $rest -> $out $body
+
+            #[cfg(cf_model)]
+            $(#[$meta])*
+            $vis fn $name $rest -> $out $body
+        )*
+    };
+}
+pub(crate) use const_fn;
 
 /// Orders what follows after the release of `count` by all others, whose values this thread's own change of it saw.
 #[inline]
@@ -92,8 +110,13 @@ impl Drop for AbortOnUnwind {
 
 /// A value on cache lines of its own, so that writers of its neighbours do not slow its readers.
 ///
-/// 128 bytes: adjacent lines are fetched in pairs on x86-64 and are one line on recent 64-bit Arm.
-#[repr(align(128))]
+/// 128 bytes on 64 bits: adjacent lines are fetched in pairs on x86-64 and are one line on recent Arm. Microcontrollers have no such
+/// lines, and little memory.
+#[cfg_attr(target_pointer_width = "64", repr(align(128)))]
+#[cfg_attr(
+    all(not(target_pointer_width = "64"), not(target_os = "none")),
+    repr(align(64))
+)]
 pub(crate) struct Padded<T>(pub(crate) T);
 
 impl<T> core::ops::Deref for Padded<T> {

@@ -1,13 +1,35 @@
-//! A reference-counted box on this crate's own atomics, for targets where `alloc::sync::Arc` does not exist.
+//! A reference-counted value on this crate's own atomics: in a box, for targets where `alloc::sync::Arc` does not exist, or in a `static`.
 
+#[cfg(feature = "alloc")]
 use alloc::boxed::Box;
-use core::{ops::Deref, ptr::NonNull};
+use core::{mem::ManuallyDrop, ops::Deref, ptr::NonNull};
 
-use super::{AtomicUsize, Ordering};
+use super::{AtomicUsize, Ordering, const_fn};
 
-struct Counted<T> {
+/// A value and how many share it.
+pub(crate) struct Counted<T> {
     count: AtomicUsize,
     value: T,
+}
+
+impl<T> Counted<T> {
+    const_fn! {
+        /// Shared once: by the `static` that it is in, which never gives its share back.
+        pub(crate) const fn new(value: T) -> Self {
+            Self {
+                count: AtomicUsize::new(1),
+                value,
+            }
+        }
+    }
+
+    /// A share that is not counted, because this lives for ever.
+    #[inline]
+    pub(crate) fn lend(&'static self) -> ManuallyDrop<Shared<T>> {
+        ManuallyDrop::new(Shared {
+            counted: NonNull::from(self),
+        })
+    }
 }
 
 /// Shared ownership of a value: the last clone to go drops it.
@@ -33,13 +55,10 @@ unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
     /// Moves `value` to the heap.
+    #[cfg(feature = "alloc")]
     pub fn new(value: T) -> Self {
-        let counted = Box::new(Counted {
-            count: AtomicUsize::new(1),
-            value,
-        });
         Self {
-            counted: NonNull::from(Box::leak(counted)),
+            counted: NonNull::from(Box::leak(Box::new(Counted::new(value)))),
         }
     }
 
@@ -84,7 +103,9 @@ impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         if self.counted().count.fetch_sub(1, Ordering::Release) == 1 {
             super::acquire(&self.counted().count);
-            // SAFETY: the count came to zero, so no other clone exists, and the fence orders their accesses before this.
+            #[cfg(feature = "alloc")]
+            // SAFETY: the count came to zero, so no other clone exists, and the fence orders their accesses before this. It is a box: a
+            // `static` keeps a share.
             drop(unsafe { Box::from_raw(self.counted.as_ptr()) });
         }
     }

@@ -57,6 +57,12 @@ pub(crate) trait Storage<C: Call>: Sized + 'static {
     fn recall(&self) -> bool {
         true
     }
+
+    /// Takes the entry of a call that was cancelled just now, by the calling thread, out of its queue, if it is there and the queue can do
+    /// that: see [`Pool::unqueue`](crate::scheduler::Pool::unqueue). Not under a lock.
+    fn unqueue(&self, raw: Raw) {
+        let _ = raw;
+    }
 }
 
 /// One call. `repr(C)`: a pointer to it is a pointer to its header.
@@ -87,6 +93,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         pump: Self::pump,
         cargo: Self::cargo,
         recall: Self::recall,
+        unqueue: Self::unqueue,
     };
 
     /// # Safety
@@ -217,6 +224,13 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         let cell = unsafe { header.cast::<Cell<C, S>>().as_ref() };
         cell.storage.recall()
     }
+
+    unsafe fn unqueue(header: NonNull<Header>) {
+        // SAFETY: the cell is referenced, so it is alive.
+        let cell = unsafe { header.cast::<Cell<C, S>>().as_ref() };
+        // SAFETY: the caller keeps its reference.
+        cell.storage.unqueue(unsafe { Raw::new(header) });
+    }
 }
 
 impl<C: Call, S: Storage<C>> Cell<C, S> {
@@ -242,7 +256,6 @@ impl<C: Call, S: Storage<C>> Cell<C, S> {
     ///
     /// # Safety
     /// `raw` is of a cell of this type, and the caller moved its state away from PENDING or is alone with it.
-    #[cfg(feature = "alloc")]
     pub(crate) unsafe fn take_call(raw: Raw) -> C {
         raw.runtime().observe(CallEvent::Dropped, raw.address());
         // SAFETY: the caller knows the type and has a reference.

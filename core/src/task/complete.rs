@@ -107,6 +107,7 @@ impl Raw {
                 (self.header().vtable.drop_call)(self.as_ptr());
             },
         );
+        self.unqueue();
         self.tell(self.state().load(), &sorted, hook, &mut || ());
         Ok(())
     }

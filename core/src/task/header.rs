@@ -50,6 +50,8 @@ pub(crate) struct Vtable {
     pub(crate) cargo: unsafe fn(NonNull<Header>) -> NonNull<()>,
     /// Takes the call back from where it was lent to; false if it was started there. The caller has a reference.
     pub(crate) recall: unsafe fn(NonNull<Header>) -> bool,
+    /// Takes the entry out of its queue, if that can do so. The caller has cancelled the call, keeps a reference and is under no lock.
+    pub(crate) unqueue: unsafe fn(NonNull<Header>),
 }
 
 impl Header {
@@ -107,6 +109,12 @@ impl Raw {
     /// Runs `section` inside the lock that guards this call's waiters.
     pub(crate) fn locked<R>(self, section: impl FnOnce() -> R) -> R {
         locked(self.runtime(), Stripe::Call, self.address(), section)
+    }
+
+    /// Takes the entry of this call, which the caller has cancelled, out of its queue, if that can do so.
+    pub(crate) fn unqueue(self) {
+        // SAFETY: whoever made this pointer promised a reference.
+        unsafe { (self.header().vtable.unqueue)(self.0) }
     }
 
     /// Gives one reference back and frees the call if it was the last.

@@ -81,8 +81,17 @@ impl Task {
         unsafe { cargo(self.0) }
     }
 
+    /// Whether this is the entry of the call that `raw` leads to.
+    pub(crate) fn is(&self, raw: Raw) -> bool {
+        self.0 == raw
+    }
+
+    /// Drops the entry of a call that the calling thread has cancelled.
+    pub(crate) fn pass(self, owner: &Owner) {
+        pass(self.into_raw(), owner);
+    }
+
     /// Leaves the reference to the submitter, who takes the call back before anybody else saw it.
-    #[cfg(feature = "alloc")]
     pub(crate) fn forget(self) {
         let _ = self.into_raw();
     }

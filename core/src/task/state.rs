@@ -316,6 +316,12 @@ impl State {
         }
     }
 
+    /// There will be no future, of which nobody else knows yet. Its reference is kept.
+    pub(crate) fn detach(&self) {
+        // Relaxed: the call is this thread's alone.
+        self.0.fetch_or(GONE, Ordering::Relaxed);
+    }
+
     /// Somebody looked at the failure.
     pub(crate) fn mark_read(&self) {
         // Relaxed: only whoever disposes of the outcome asks, and its right to do so is ordered after this read.
