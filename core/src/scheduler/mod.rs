@@ -4,6 +4,7 @@
 //! outcome, `idle` knows who sleeps and must be woken, `producers` who waits for room, `shutdown` how it all ends.
 
 mod backend;
+mod fixed;
 mod idle;
 #[cfg(cf_model)]
 pub mod model;
@@ -29,7 +30,7 @@ pub use backend::{Backend, Initializer, Workers};
 #[cfg(not(feature = "alloc"))]
 pub(crate) use backend::{Backend, Initializer, Workers};
 
-use core::{mem::ManuallyDrop, ptr::NonNull};
+use core::ptr::NonNull;
 
 use self::{
     idle::{Idle, MOST_WORKERS},
@@ -41,10 +42,10 @@ use self::{
 use crate::future::ErrorHook;
 use crate::{
     future::{BrokenExecutor, Hook},
-    platform::{ConstLock, Current, Lock, Locked, Owner, Platform, WorkerContext},
-    queue::{Inbox, Policy, Queue},
-    sync::{AtomicUsize, Counted, Shared},
-    task::{Task, header::Raw},
+    platform::{Current, Lock, Locked, Owner, Platform, WorkerContext},
+    queue::{Policy, Queue},
+    sync::{AtomicUsize, Shared},
+    task::Task,
 };
 
 /// The most workers that a pool can have on this target.
@@ -155,38 +156,6 @@ impl<B: Backend> Pool<B> {
     }
 }
 
-#[cfg(not(cf_model))]
-impl<B: Backend<Initializer = ()>> Core<B>
-where
-    <B::Platform as Platform>::Lock: ConstLock,
-{
-    /// A pool for a `static`, which refuses calls when its queue is full.
-    pub(crate) const fn fixed(max_workers: usize, queue: B::Queue, spawner: B::Spawner) -> Self {
-        Self {
-            idle: Idle::over(ConstLock::NEW, max_workers),
-            queue,
-            producers: Producers::over(ConstLock::NEW),
-            returned: Returned::over(ConstLock::NEW),
-            end: Locked::over(ConstLock::NEW, End::OPEN),
-            cancelled_since: AtomicUsize::new(0),
-            policy: Policy::Reject,
-            spawner,
-            initializing: AtomicUsize::new(0),
-            initializer: (),
-            owner: Owner::new(),
-        }
-    }
-}
-
-#[cfg(not(cf_model))]
-impl<B: Backend> Pool<B> {
-    /// The pool in a `static`, whose share of itself is for ever.
-    #[inline]
-    pub(crate) fn lend(core: &'static Counted<Core<B>>) -> ManuallyDrop<Self> {
-        ManuallyDrop::new(Self(ManuallyDrop::into_inner(core.lend())))
-    }
-}
-
 impl<B: Backend> Core<B> {
     pub(crate) fn owner_ref(&self) -> &Owner {
         &self.owner
@@ -241,19 +210,6 @@ impl<B: Backend> Core<B> {
             idle: census.searching() + census.sleeping(),
             max_workers: self.idle.max_workers(),
             capacity: self.queue.capacity(),
-        }
-    }
-}
-
-impl<B, L, const N: usize> Core<B>
-where
-    B: Backend<Queue = Inbox<Task, L, N>>,
-    L: Lock,
-{
-    /// Takes the entry of a call that the calling thread has cancelled out of the queue, if it is there still.
-    pub(crate) fn unqueue(&self, raw: Raw) {
-        if let Some(task) = self.queue.remove(|task| task.is(raw)) {
-            task.pass(&self.owner);
         }
     }
 }

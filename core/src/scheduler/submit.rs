@@ -3,7 +3,7 @@
 use super::{Backend, Pool, Workers, idle::Rouse, producers::NoRoom};
 use crate::{
     future::{BrokenExecutor, CancelledBy},
-    platform::{Clock, Current, Deadline, InterruptUnpark, Platform, SpawnError, Spawner},
+    platform::{Clock, Current, Deadline, Platform, SpawnError, Spawner},
     queue::{Policy, Queue},
     task::{Local, Started, Task, header::Raw},
 };
@@ -86,46 +86,6 @@ impl<B: Backend> Pool<B> {
         Ok(())
     }
 
-    /// Takes a call in from an interrupt handler: takes no lock, waits for nobody, starts no worker. `raw` is the same call, of which nobody
-    /// else knows. The error is as for [`submit`](Self::submit).
-    pub(crate) fn post(&self, task: Task, raw: Raw) -> Result<(), Refused>
-    where
-        B::Platform: InterruptUnpark,
-    {
-        if self.idle.census().is_closed() {
-            return Err(Refused::Back(Why::ShutDown, task));
-        }
-        if let Err(task) = self.queue.push(task) {
-            return Err(Refused::Back(Why::Full, task));
-        }
-        let (rouse, census) = self.idle.pushed();
-        if census.is_closed() {
-            // Nobody waits for it, and nobody else cancels it: no lock is needed to take it back. Its entry stays for whoever passes it.
-            self.owner.husk_made();
-            if raw.state().cancel(CancelledBy::Shutdown).is_ok() {
-                return Err(Refused::Withdrawn(Why::ShutDown));
-            }
-            self.owner.husk_passed();
-        } else if rouse && let Some(id) = self.idle.latest() {
-            <B::Platform as InterruptUnpark>::unpark(id);
-        }
-        self.pend();
-        Ok(())
-    }
-
-    /// A call was submitted: tells whoever runs the calls of a pool without workers.
-    pub(crate) fn pend(&self) {
-        if !B::Spawner::STARTS {
-            self.spawner.pend();
-        }
-    }
-
-    /// Starts as many workers as there may be; says how many there are.
-    pub(crate) fn start_all(&self) -> usize {
-        while self.idle.hire() && self.start_worker().is_ok() {}
-        self.idle.census().total()
-    }
-
     /// There are no workers: starts the first one, before anything depends on it.
     #[cold]
     fn start_first(&self) -> bool {
@@ -170,7 +130,7 @@ impl<B: Backend> Pool<B> {
 
     /// Starts a worker that is counted already. Dropping the error takes it off the census.
     #[cold]
-    fn start_worker(&self) -> Result<(), SpawnError> {
+    pub(super) fn start_worker(&self) -> Result<(), SpawnError> {
         self.spawner.spawn(self.entry())
     }
 

@@ -43,6 +43,7 @@ pub use essential::switch_off;
 #[cfg(all(feature = "sim", not(any(cf_model, cf_shuttle))))]
 pub(crate) use essential::switch_off;
 pub use essential::{Essential, essential};
+#[cfg(not(cf_model))]
 pub(crate) use shared::Counted;
 #[cfg(feature = "alloc")]
 pub use shared::Shared;
