@@ -1,6 +1,9 @@
 //! Waiting for one call on the calling thread.
 
-use core::{pin::pin, ptr::NonNull};
+use core::{
+    pin::{Pin, pin},
+    ptr::NonNull,
+};
 
 use super::Hook;
 use crate::{
@@ -81,9 +84,28 @@ pub(crate) fn block(raw: Raw, until: Until, deadline: Deadline) -> Result<(), No
 }
 
 /// Unlinks a node of this frame before the frame goes, also when parking unwinds.
-struct Registered<'a> {
+pub(super) struct Registered<'a> {
     raw: Raw,
     node: &'a Node,
+}
+
+impl<'a> Registered<'a> {
+    /// Registers a node that waits for `until`; `None` if that is reached already.
+    pub(super) fn new(raw: Raw, node: Pin<&'a Node>, until: Until) -> Option<Self> {
+        let node = node.get_ref();
+        raw.locked(|| {
+            let listed = match until {
+                Until::Done => raw.state().list_observer(),
+                Until::Settled => raw.state().list_taker(),
+            };
+            if listed.is_ok() {
+                // SAFETY: under the lock; the node is pinned, and unlinked before its frame goes.
+                unsafe { waiters::push(&raw.header().waiters, NonNull::from(node)) };
+            }
+            listed.is_ok()
+        })
+        .then_some(Self { raw, node })
+    }
 }
 
 impl Drop for Registered<'_> {
@@ -101,20 +123,10 @@ fn park(raw: Raw, until: Until, deadline: Deadline) -> Result<(), NotYet> {
         Until::Done => Role::Observer(waker),
         Until::Settled => Role::Taker(waker),
     }));
-    let node = node.as_ref().get_ref();
-    let _registered = Registered { raw, node };
-    let listed = raw.locked(|| {
-        let listed = match until {
-            Until::Done => raw.state().list_observer(),
-            Until::Settled => raw.state().list_taker(),
-        };
-        if listed.is_ok() {
-            // SAFETY: under the lock; the node is pinned, and unlinked before its frame goes.
-            unsafe { waiters::push(&raw.header().waiters, NonNull::from(node)) };
-        }
-        listed.is_ok()
-    });
-    while listed && !until.reached(raw.state().load()) {
+    let Some(_registered) = Registered::new(raw, node.as_ref(), until) else {
+        return Ok(());
+    };
+    while !until.reached(raw.state().load()) {
         if deadline.is_over(|| runtime.now()) {
             return Err(NotYet::TimedOut);
         }

@@ -17,8 +17,8 @@ mod promise;
 mod remote;
 #[cfg(not(cf_model))]
 mod slot;
-#[cfg(feature = "alloc")]
 mod wait;
+mod wait_in;
 #[cfg(feature = "alloc")]
 mod wait_set;
 
@@ -49,7 +49,9 @@ pub use promise::promise;
 pub use remote::{CodecError, CodecStage, Ended, TimedOut, WorkerDied};
 #[cfg(not(cf_model))]
 pub use slot::{Slot, SlotBusy};
+pub use wait::{AsFuture, ReturnWhen};
 #[cfg(feature = "alloc")]
-pub use wait::{AsFuture, ReturnWhen, Split, wait};
+pub use wait::{Split, wait};
+pub use wait_in::wait_in;
 #[cfg(feature = "alloc")]
 pub use wait_set::WaitSet;

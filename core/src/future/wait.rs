@@ -1,9 +1,12 @@
 //! Waiting for many futures at once.
 
+#[cfg(feature = "alloc")]
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::time::Duration;
 
-use super::{Future, Until, WaitSet, claim};
+#[cfg(feature = "alloc")]
+use super::WaitSet;
+use super::{Future, Until, claim};
 use crate::platform::{Current, Deadline};
 
 /// What [`wait`] and its like take: a future, or something that leads to one.
@@ -31,7 +34,7 @@ impl<F: AsFuture> AsFuture for &F {
     }
 }
 
-#[cfg(target_has_atomic = "ptr")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 impl<F: AsFuture> AsFuture for alloc::sync::Arc<F> {
     type Output = F::Output;
 
@@ -52,7 +55,34 @@ pub enum ReturnWhen {
     AllCompleted,
 }
 
+impl ReturnWhen {
+    /// Whether `future` is one for which a wait returns, whatever the others are.
+    pub(super) fn is_enough<F: AsFuture>(self, future: &F) -> bool {
+        match self {
+            Self::FirstCompleted => future.as_future().done(),
+            Self::FirstException => future.as_future().failed(),
+            Self::AllCompleted => false,
+        }
+    }
+}
+
+/// Until when a wait for several lasts: no time at all where waiting is not allowed.
+pub(super) fn deadline<F: AsFuture>(first: &F, timeout: Option<Duration>) -> Deadline {
+    let runtime = first.as_future().raw().runtime();
+    match timeout {
+        _ if matches!(runtime.current(), Current::MustNotBlock) => Deadline::Now,
+        Some(timeout) => runtime.deadline(timeout),
+        None => Deadline::Never,
+    }
+}
+
+/// Whether whoever waits for the call of `future` runs calls of its pool.
+pub(super) fn is_pumped<F: AsFuture>(future: &F) -> bool {
+    future.as_future().raw().header().vtable.is_pumped
+}
+
 /// What [`wait`] was given, in two parts, each in the order in which it was given.
+#[cfg(feature = "alloc")]
 #[derive(Debug)]
 pub struct Split<F> {
     /// Those that are done.
@@ -77,6 +107,7 @@ pub struct Split<F> {
 /// assert_eq!((done.len(), not_done.len()), (4, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[cfg(feature = "alloc")]
 pub fn wait<I>(futures: I, return_when: ReturnWhen, timeout: Option<Duration>) -> Split<I::Item>
 where
     I: IntoIterator,
@@ -87,26 +118,15 @@ where
         let mut seen = BTreeSet::new();
         futures.retain(|future| seen.insert(future.as_future().id()));
     }
-    let enough = |future: &&I::Item| match return_when {
-        ReturnWhen::FirstCompleted => future.as_future().done(),
-        ReturnWhen::FirstException => future.as_future().failed(),
-        ReturnWhen::AllCompleted => false,
-    };
     if let Some(first) = futures.first()
-        && !futures.iter().any(|future| enough(&future))
+        && !futures.iter().any(|future| return_when.is_enough(future))
     {
-        let runtime = first.as_future().raw().runtime();
-        let deadline = match timeout {
-            _ if matches!(runtime.current(), Current::MustNotBlock) => Deadline::Now,
-            Some(timeout) => runtime.deadline(timeout),
-            None => Deadline::Never,
-        };
-        let pumped = |future: &I::Item| future.as_future().raw().header().vtable.is_pumped;
-        if return_when == ReturnWhen::AllCompleted && !futures.iter().any(pumped) {
+        let deadline = deadline(first, timeout);
+        if return_when == ReturnWhen::AllCompleted && !futures.iter().any(is_pumped) {
             wait_for_each(&futures, deadline);
         } else {
             // All of them, those included that were done a moment ago: that moment may have been after the look above.
-            wait_for_one(&futures, deadline, enough);
+            wait_for_one(&futures, deadline, return_when);
         }
     }
     let (done, not_done) = futures
@@ -116,7 +136,7 @@ where
 }
 
 /// One after the other: all have to be done anyway, and nothing needs to be registered but with the one.
-fn wait_for_each<F: AsFuture>(futures: &[F], deadline: Deadline) {
+pub(super) fn wait_for_each<F: AsFuture>(futures: &[F], deadline: Deadline) {
     if deadline == Deadline::Never {
         // All of them first: one that runs elsewhere may be waiting for what only this worker can run.
         for future in futures {
@@ -132,10 +152,11 @@ fn wait_for_each<F: AsFuture>(futures: &[F], deadline: Deadline) {
 }
 
 /// As they come, until one is enough, and running calls where that is the waiter's part.
-fn wait_for_one<F: AsFuture>(futures: &[F], deadline: Deadline, enough: impl Fn(&&F) -> bool) {
+#[cfg(feature = "alloc")]
+fn wait_for_one<F: AsFuture>(futures: &[F], deadline: Deadline, return_when: ReturnWhen) {
     let mut set: WaitSet<&F> = futures.iter().collect();
     while let Ok(Some(future)) = set.wait_next(deadline) {
-        if enough(&future) {
+        if return_when.is_enough(&future) {
             return;
         }
     }
