@@ -278,7 +278,6 @@ impl<T> Future<T> {
     }
 
     /// Moves the outcome of a settled call out, and leaves the future behind.
-    #[cfg(feature = "alloc")]
     pub(super) fn take_in_place(&mut self) -> Outcome<T> {
         match Self::unavailable(self.raw) {
             Some(error) => Err(error),
@@ -341,7 +340,6 @@ pub(super) unsafe fn outcome_ref<'a, T>(raw: Raw) -> Result<&'a T, &'a TaskError
 
 impl<T> Drop for Future<T> {
     fn drop(&mut self) {
-        #[cfg(feature = "alloc")]
         super::poll::forget_waker(self.raw);
         match self.raw.state().let_go() {
             LetGo::Released => {}

@@ -10,7 +10,6 @@ mod error;
 mod handle;
 mod hook;
 mod panic;
-#[cfg(feature = "alloc")]
 mod poll;
 mod promise;
 #[cfg(feature = "alloc")]

@@ -1,10 +1,11 @@
 //! Awaiting a call from any async runtime.
 
+#[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 use core::{
     pin::Pin,
     ptr::NonNull,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use super::{Future, TaskError};
@@ -36,57 +37,69 @@ impl<T> core::future::Future for Future<T> {
 
 /// Has the waker of `context` woken once the call is settled; false if it is already.
 fn listen(raw: Raw, context: &Context<'_>) -> bool {
-    // Cloned, boxed and dropped outside the lock: a waker's functions are user code.
+    // Cloned before, and what is not needed dropped after the lock: a waker's functions are user code.
     let waker = context.waker().clone();
-    let fresh = Box::new(Node::new(Role::Await(waker)));
-    let (listed, leftover) = raw.locked(|| {
+    // SAFETY: whoever polls the call has a reference.
+    match unsafe { (raw.header().vtable.await_node)(raw.as_ptr()) } {
+        Some(place) => listen_with(raw, Role::AwaitInPlace(waker), || place),
+        None => listen_by_box(raw, waker),
+    }
+}
+
+#[cfg(feature = "alloc")]
+fn listen_by_box(raw: Raw, waker: Waker) -> bool {
+    let mut fresh = Some(Box::new(Node::new(Role::Told)));
+    listen_with(raw, Role::Await(waker), || match fresh.take() {
+        Some(fresh) => NonNull::from(Box::leak(fresh)),
+        None => unreachable!("one node is asked for, once"),
+    })
+}
+
+/// Without an allocator every call has a node in its storage.
+#[cfg(not(feature = "alloc"))]
+fn listen_by_box(_: Raw, _: Waker) -> bool {
+    unreachable!("a call without a place for whoever awaits it")
+}
+
+/// Puts `role` into the node of the await that there is, or into the one that `place` gives, which stays where it is.
+fn listen_with(raw: Raw, role: Role, place: impl FnOnce() -> NonNull<Node>) -> bool {
+    let (listed, _dropped) = raw.locked(|| {
         if raw.state().list_taker().is_err() {
-            return (false, Leftover::Node(fresh));
+            return (false, role);
         }
         let head = &raw.header().waiters;
         // SAFETY: under the lock.
-        match unsafe { waiters::find_await(head) } {
-            Some(node) => {
-                // SAFETY: a linked node is alive.
-                let node = unsafe { node.as_ref() };
-                (true, Leftover::Role(node.replace_role(fresh.take_role())))
-            }
-            None => {
-                let node = NonNull::from(Box::leak(fresh));
-                // SAFETY: under the lock; a boxed node stays where it is, and is freed by whoever unlinks it.
-                unsafe { waiters::push(head, node) };
-                (true, Leftover::Nothing)
-            }
+        let linked = unsafe { waiters::find_await(head) };
+        let node = linked.unwrap_or_else(place);
+        if linked.is_none() {
+            // SAFETY: under the lock; the node is in the call's storage, or a box that whoever unlinks it frees.
+            unsafe { waiters::push(head, node) };
         }
+        // SAFETY: a linked node is alive.
+        let node = unsafe { node.as_ref() };
+        (true, node.replace_role(role))
     });
-    drop(leftover);
     listed
-}
-
-/// What has to be dropped outside the lock.
-enum Leftover {
-    Node(#[expect(dead_code, reason = "held to be dropped")] Box<Node>),
-    Role(#[expect(dead_code, reason = "held to be dropped")] Role),
-    Nothing,
 }
 
 /// The awaiting side goes away: its waker is not woken any more.
 pub(super) fn forget_waker(raw: Raw) {
-    let state = raw.state().load();
-    if !state.is_listed() {
+    if !raw.state().load().is_listed() {
         return;
     }
-    let node = raw.locked(|| {
+    let unlinked = raw.locked(|| {
         // SAFETY: under the lock.
         let node = unsafe { waiters::find_await(&raw.header().waiters) }?;
         // SAFETY: a linked node is alive.
         let linked = unsafe { node.as_ref() };
         // SAFETY: under the lock.
         unsafe { waiters::unlink(linked) };
-        Some(node)
+        Some((node, linked.take_role()))
     });
-    if let Some(node) = node {
-        // SAFETY: the node of an await is a box that belongs to whoever unlinked it.
+    #[cfg(feature = "alloc")]
+    if let Some((node, Role::Await(_))) = &unlinked {
+        // SAFETY: the node of such an await is a box that belongs to whoever unlinked it.
         drop(unsafe { Box::from_raw(node.as_ptr()) });
     }
+    drop(unlinked);
 }

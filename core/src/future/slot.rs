@@ -6,7 +6,10 @@ use super::{Future, Promise, promise::Promised};
 use crate::{
     platform::{CallEvent, Platform},
     sync::{AtomicUsize, Ordering, UnsafeCell},
-    task::cell::{Cell, Storage},
+    task::{
+        cell::{Cell, Storage},
+        waiters::{Node, Role},
+    },
 };
 
 /// Room for one outcome on its way, used again once both its ends have let go.
@@ -35,9 +38,14 @@ unsafe impl<T: Send> Sync for Slot<T> {}
 /// The storage of a cell in a slot.
 pub(super) struct InSlot {
     busy: &'static AtomicUsize,
+    awaited: Node,
 }
 
 impl<T> Storage<Promised<T>> for InSlot {
+    fn await_node(&self) -> Option<&Node> {
+        Some(&self.awaited)
+    }
+
     unsafe fn free(cell: NonNull<Cell<Promised<T>, Self>>) {
         // SAFETY: the cell was written when the slot became busy, and is not used any more.
         let storage = unsafe { &cell.as_ref().storage };
@@ -77,7 +85,11 @@ impl<T: Send> Slot<T> {
         self.busy
             .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
             .map_err(|_| SlotBusy)?;
-        let cell = Cell::new::<P>(Promised(PhantomData), None, InSlot { busy: &self.busy });
+        let storage = InSlot {
+            busy: &self.busy,
+            awaited: Node::new(Role::Told),
+        };
+        let cell = Cell::new::<P>(Promised(PhantomData), None, storage);
         let cell = self.cell.with_mut(|place| {
             // SAFETY: `busy` was 0 and is 1 now, by this thread: the place is unused, and it is this thread's.
             let place = unsafe { &mut *place };

@@ -9,6 +9,7 @@ use core::{
 use super::{
     Call, Local,
     header::{Header, Raw, Vtable},
+    waiters::Node,
 };
 use crate::{
     future::{Panic, TaskError},
@@ -58,6 +59,11 @@ pub(crate) trait Storage<C: Call>: Sized + 'static {
         true
     }
 
+    /// A node for whoever awaits the call, where it is not to be allocated.
+    fn await_node(&self) -> Option<&Node> {
+        None
+    }
+
     /// Takes the entry of a call that was cancelled just now, by the calling thread, out of its queue, if it is there and the queue can do
     /// that: see [`Pool::unqueue`](crate::scheduler::Pool::unqueue). Not under a lock.
     fn unqueue(&self, raw: Raw) {
@@ -94,6 +100,7 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         cargo: Self::cargo,
         recall: Self::recall,
         unqueue: Self::unqueue,
+        await_node: Self::await_node,
     };
 
     /// # Safety
@@ -223,6 +230,12 @@ impl<C: Call, P: Platform, S: Storage<C>> Functions<C, P, S> {
         // SAFETY: the cell is referenced, so it is alive.
         let cell = unsafe { header.cast::<Cell<C, S>>().as_ref() };
         cell.storage.recall()
+    }
+
+    unsafe fn await_node(header: NonNull<Header>) -> Option<NonNull<Node>> {
+        // SAFETY: the cell is referenced, so it is alive.
+        let cell = unsafe { header.cast::<Cell<C, S>>().as_ref() };
+        cell.storage.await_node().map(NonNull::from)
     }
 
     unsafe fn unqueue(header: NonNull<Header>) {

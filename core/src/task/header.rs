@@ -2,7 +2,11 @@
 
 use core::{cell::Cell, ptr::NonNull};
 
-use super::{Local, state::State, waiters::Link};
+use super::{
+    Local,
+    state::State,
+    waiters::{Link, Node},
+};
 use crate::{
     future::TaskError,
     platform::{Owner, Runtime, Stripe, locked},
@@ -52,6 +56,8 @@ pub(crate) struct Vtable {
     pub(crate) recall: unsafe fn(NonNull<Header>) -> bool,
     /// Takes the entry out of its queue, if that can do so. The caller has cancelled the call, keeps a reference and is under no lock.
     pub(crate) unqueue: unsafe fn(NonNull<Header>),
+    /// The node in the call's storage for whoever awaits it, if there is one: under the lock of the waiters only. The caller has a reference.
+    pub(crate) await_node: unsafe fn(NonNull<Header>) -> Option<NonNull<Node>>,
 }
 
 impl Header {

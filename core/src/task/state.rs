@@ -114,7 +114,6 @@ impl Snapshot {
     }
 
     /// Somebody is, or was, in the list of waiters.
-    #[cfg(feature = "alloc")]
     pub(crate) fn is_listed(self) -> bool {
         self.0 & LISTED != 0
     }

@@ -83,6 +83,8 @@ pub(crate) enum Role {
     /// Wake when settled; the node is a box that belongs to the list.
     #[cfg(feature = "alloc")]
     Await(Waker),
+    /// Wake when settled; the node is in the call's storage.
+    AwaitInPlace(Waker),
     /// Tell the set that this node is a member of, when done. Called under the lock; what it returns is woken outside.
     #[cfg(feature = "alloc")]
     Member(&'static MemberActions),
@@ -91,6 +93,16 @@ pub(crate) enum Role {
     Callback(Callback),
     /// Nothing any more.
     Told,
+}
+
+impl Role {
+    fn is_await(&self) -> bool {
+        #[cfg(feature = "alloc")]
+        if let Self::Await(_) = self {
+            return true;
+        }
+        matches!(self, Self::AwaitInPlace(_))
+    }
 }
 
 /// What a set does with one of its members, under the lock of the call.
@@ -223,6 +235,10 @@ pub(crate) unsafe fn tell(node: NonNull<Node>) -> Option<Told> {
                 of_user: true,
             })
         }
+        Role::AwaitInPlace(waker) => Some(Told {
+            waker,
+            of_user: true,
+        }),
         // SAFETY: the member's set waits for this lock before it goes.
         #[cfg(feature = "alloc")]
         Role::Member(actions) => unsafe { (actions.tell)(node) },
@@ -248,7 +264,7 @@ pub(crate) unsafe fn nudge(head: &Cell<Link>) {
             Role::Observer(waker) | Role::Taker(waker) => waker.wake_by_ref(),
             // SAFETY: the member's set waits for this lock before it goes.
             Role::Member(actions) => unsafe { (actions.nudge)(found) },
-            Role::Await(_) | Role::Callback(_) | Role::Told => {}
+            Role::Await(_) | Role::AwaitInPlace(_) | Role::Callback(_) | Role::Told => {}
         }
         node.role.set(role);
         link = node.next.get();
@@ -259,14 +275,13 @@ pub(crate) unsafe fn nudge(head: &Cell<Link>) {
 ///
 /// # Safety
 /// Under the lock.
-#[cfg(feature = "alloc")]
 pub(crate) unsafe fn find_await(head: &Cell<Link>) -> Option<NonNull<Node>> {
     let mut link = head.get();
     while let Target::Node(found) = link.target() {
         // SAFETY: a linked node is alive, and under the lock nobody unlinks it.
         let node = unsafe { found.as_ref() };
         let role = node.take_role();
-        let is_await = matches!(role, Role::Await(_));
+        let is_await = role.is_await();
         node.role.set(role);
         if is_await {
             return Some(found);
@@ -308,6 +323,7 @@ impl Sorted {
                 #[cfg(feature = "alloc")]
                 Role::Callback(_) => &self.callbacks,
                 Role::Taker(_) => &takers,
+                Role::AwaitInPlace(_) => &takers,
                 #[cfg(feature = "alloc")]
                 Role::Await(_) => &takers,
                 _ => &self.observers,

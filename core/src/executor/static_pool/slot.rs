@@ -12,6 +12,7 @@ use crate::{
         Call, Local,
         cell::{Cell, Outcome, Storage},
         header::Raw,
+        waiters::{Node, Role},
     },
 };
 
@@ -76,6 +77,7 @@ impl<C, R, const BYTES: usize> Fits<C, R, BYTES> {
 pub(crate) struct InSlot<P: Platform, S: Spawner, const SLOTS: usize> {
     busy: &'static AtomicUsize,
     core: &'static Counted<FixedCore<P, S, SLOTS>>,
+    awaited: Node,
 }
 
 impl<C: Call, P: Platform, S: Spawner, const SLOTS: usize> Storage<C> for InSlot<P, S, SLOTS> {
@@ -83,6 +85,10 @@ impl<C: Call, P: Platform, S: Spawner, const SLOTS: usize> Storage<C> for InSlot
 
     fn pump(&self) -> bool {
         Pool::lend(self.core).pump()
+    }
+
+    fn await_node(&self) -> Option<&Node> {
+        Some(&self.awaited)
     }
 
     fn unqueue(&self, raw: Raw) {
@@ -151,6 +157,7 @@ impl<P: Platform, S: Spawner, const SLOTS: usize, const BYTES: usize> Slot<P, S,
         let storage = InSlot {
             busy: &self.busy,
             core,
+            awaited: Node::new(Role::Told),
         };
         let cell = Cell::new::<P>(call, Some(core.lend().owner()), storage);
         let place = self.place.with_mut(|place| {
