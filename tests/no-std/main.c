@@ -9,6 +9,7 @@ uint32_t promised(void);
 bool abandoned(void);
 uint32_t cancelled(void);
 uint32_t queued(void);
+uint32_t pooled(void);
 uint32_t critical_depth(void);
 bool critical_entered(void);
 
@@ -31,6 +32,7 @@ int main(void) {
     printf("abandoned %d\n", abandoned());
     printf("cancelled %u\n", cancelled());
     printf("queued %u\n", queued());
+    printf("pooled %u\n", pooled());
 #ifdef WITH_ALLOCATOR
     printf("inline %u\n", ran_inline());
     printf("pumped %u\n", ran_pumped());

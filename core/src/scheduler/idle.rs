@@ -219,9 +219,9 @@ impl<P: Platform> Idle<P> {
         let node = pin!(Parked::new());
         let node = node.as_ref().get_ref();
         node.set_processor(P::processor());
-        P::with_parker(|parker| node.set_id(parker.id()));
         let listed = Listed { idle: self, node };
         P::with_parker(|parker| {
+            node.set_id(parker.id());
             self.sleepers.with(|sleepers| {
                 // SAFETY: the node is pinned, and `listed` removes it before its frame goes.
                 unsafe { sleepers.push(NonNull::from(node), parker.unparker()) };

@@ -1,9 +1,10 @@
-//! What there is without an allocator: a promise in a `static`, a queue in place, locks.
+//! What there is without an allocator: a promise and a pool in a `static`, a queue in place, locks.
 
 use core::cell::Cell;
 
 use concurrent_futures_core::{
-    future::{InvalidState, ResultError, Slot, TaskError},
+    executor::StaticPool,
+    future::{InvalidState, ResultError, Slot, SubmitError, TaskError},
     platform::{CriticalLock, Lock},
     queue::{Deque, Queue},
 };
@@ -76,4 +77,29 @@ pub extern "C" fn queued() -> u32 {
         write(popped.value);
     }
     digits.get()
+}
+
+static POOL: StaticPool<Single, 2, 32> = StaticPool::new();
+
+/// What two calls of a pool in a `static` return, one after the other as decimal digits; the third found no room, and went into the slot of
+/// one that was cancelled.
+#[unsafe(no_mangle)]
+pub extern "C" fn pooled() -> u32 {
+    let (Ok(first), Ok(second)) = (POOL.spawn(|| 4), POOL.spawn(|| 9)) else {
+        return 0;
+    };
+    let Err(SubmitError::Full(refused)) = POOL.spawn(|| 2) else {
+        return 1;
+    };
+    if !second.cancel() {
+        return 2;
+    }
+    drop(second);
+    let Ok(third) = POOL.spawn(refused.into_inner()) else {
+        return 3;
+    };
+    if POOL.run_until_idle() != 2 {
+        return 4;
+    }
+    first.result().unwrap_or(0) * 10 + third.result().unwrap_or(0)
 }
