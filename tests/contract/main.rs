@@ -3,6 +3,7 @@
 mod as_completed;
 mod as_completed_timeout;
 mod awaiting;
+mod awaiting_in_place;
 mod callback_freedom;
 mod callback_panics;
 mod callbacks;
