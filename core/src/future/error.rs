@@ -62,7 +62,8 @@ impl fmt::Display for CancelledBy {
 #[non_exhaustive]
 pub enum BrokenKind {
     /// A pool of threads: its initializer failed.
-    ThreadPool,
+    // Not 0, so that "none of them" is 0: a pool in a `static` is nothing but zeros.
+    ThreadPool = 1,
     /// A pool of processes.
     ProcessPool,
 }

@@ -7,8 +7,12 @@ use crate::{
 };
 use core::mem::MaybeUninit;
 
-/// What `next` of a node says that is in no list. A list ends with 0; every other number is that of the next node, plus one.
-const FREE: usize = usize::MAX;
+/// What `next` of a node says that is in no list, and what names no node: an empty queue is nothing but zeros.
+const FREE: usize = 0;
+/// What `next` of the last node of a list says. Every other number is the name of a node.
+const END: usize = 1;
+/// The name of the first node.
+const FIRST: usize = 2;
 
 /// A bounded queue in place whose `push` takes no lock: it may be called from an interrupt handler.
 ///
@@ -30,7 +34,7 @@ const FREE: usize = usize::MAX;
 /// ```
 pub struct Inbox<T, L, const N: usize> {
     nodes: [Node<T>; N],
-    /// The node that came in last, plus one.
+    /// The name of the node that came in last; 0 if there is none.
     stack: AtomicUsize,
     /// Not 0 while there may be nodes in order: they are not on the stack any more.
     in_order: AtomicUsize,
@@ -42,7 +46,7 @@ struct Node<T> {
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
-/// The nodes that came in first, oldest first, each plus one.
+/// The names of the first and the last of the nodes that came in first, oldest first; neither names one if there are none.
 struct Order {
     first: usize,
     last: usize,
@@ -109,7 +113,7 @@ impl<T, L: crate::platform::ConstLock, const N: usize> Default for Inbox<T, L, N
 impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
     /// The node that a list names.
     fn node(&self, name: usize) -> Option<&Node<T>> {
-        self.nodes.get(name.checked_sub(1)?)
+        self.nodes.get(name.checked_sub(FIRST)?)
     }
 
     /// A node for a value, and its name.
@@ -119,10 +123,10 @@ impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
             node.next.load(Ordering::Relaxed) == FREE
                 && node
                     .next
-                    .compare_exchange(FREE, 0, Ordering::Acquire, Ordering::Relaxed)
+                    .compare_exchange(FREE, END, Ordering::Acquire, Ordering::Relaxed)
                     .is_ok()
         };
-        let nodes = self.nodes.iter().zip(1..);
+        let nodes = self.nodes.iter().zip(FIRST..);
         nodes.into_iter().find(|(node, _)| claim(node))
     }
 
@@ -133,7 +137,7 @@ impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
         // Acquire: the values. Release: whoever sees the empty stack sees the store above.
         let mut name = self.stack.fetch_and(0, Ordering::AcqRel);
         // Newest first: the one that came in first ends up at the front.
-        let (mut first, newest) = (0, name);
+        let (mut first, newest) = (END, name);
         while let Some(node) = self.node(name) {
             // Relaxed: the list is this thread's.
             let next = node.next.load(Ordering::Relaxed);
@@ -141,9 +145,11 @@ impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
             first = name;
             name = next;
         }
+        if first == END {
+            return;
+        }
         match self.node(order.last) {
-            Some(last) if first != 0 => last.next.store(first, Ordering::Relaxed),
-            Some(_) => return,
+            Some(last) => last.next.store(first, Ordering::Relaxed),
             None => order.first = first,
         }
         order.last = newest;
@@ -170,7 +176,8 @@ impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
     /// Notes whether there are nodes in order, at the end of each section.
     fn note(&self, order: &Order) {
         // Relaxed: a stale 1 costs a look; a stale 0 is older than the last `sort`, whose emptying of the stack is seen with its 1.
-        self.in_order.store(order.first, Ordering::Relaxed);
+        self.in_order
+            .store(usize::from(order.first > END), Ordering::Relaxed);
     }
 
     /// Moves the value out of a node that was unlinked, and frees the node.
@@ -219,7 +226,7 @@ impl<T: Send + 'static, L: Lock, const N: usize> Queue<T> for Inbox<T, L, N> {
         // Relaxed: what is read is only put into the node.
         let mut top = self.stack.load(Ordering::Relaxed);
         loop {
-            node.next.store(top, Ordering::Relaxed);
+            node.next.store(top.max(END), Ordering::Relaxed);
             // Release: the value and the link.
             match self
                 .stack
@@ -233,7 +240,7 @@ impl<T: Send + 'static, L: Lock, const N: usize> Queue<T> for Inbox<T, L, N> {
 
     fn pop(&self) -> Option<Popped<T>> {
         let (node, waiting) = self.order.with(|order| {
-            if order.first == 0 {
+            if order.first <= END {
                 self.sort(order);
             }
             let node = self.unlink(order, 0);

@@ -6,6 +6,8 @@ use core::mem::ManuallyDrop;
 use super::{Backend, Pool, Refused, Why};
 #[cfg(not(cf_model))]
 use super::{Core, End, Idle, Producers, Returned};
+#[cfg(all(feature = "alloc", not(cf_model)))]
+use crate::queue::Policy;
 use crate::{
     future::CancelledBy,
     platform::{InterruptUnpark, Lock, Spawner},
@@ -15,7 +17,6 @@ use crate::{
 #[cfg(not(cf_model))]
 use crate::{
     platform::{ConstLock, Locked, Owner, Platform},
-    queue::Policy,
     sync::{AtomicUsize, Counted},
 };
 
@@ -33,6 +34,7 @@ where
             returned: Returned::over(ConstLock::NEW),
             end: Locked::over(ConstLock::NEW, End::OPEN),
             cancelled_since: AtomicUsize::new(0),
+            #[cfg(feature = "alloc")]
             policy: Policy::Reject,
             spawner,
             initializing: AtomicUsize::new(0),

@@ -95,6 +95,7 @@ pub(crate) struct Core<B: Backend> {
     cancelled_since: AtomicUsize,
     /// Workers inside their initializer.
     initializing: AtomicUsize,
+    #[cfg(feature = "alloc")]
     policy: Policy,
     spawner: B::Spawner,
     initializer: B::Initializer,
@@ -163,6 +164,17 @@ impl<B: Backend> Core<B> {
 
     pub(crate) fn owner(&self) -> NonNull<Owner> {
         NonNull::from(&self.owner)
+    }
+
+    /// What happens to a call that finds the queue full. Without an allocator there are only pools that refuse it.
+    #[cfg(feature = "alloc")]
+    fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn policy(&self) -> Policy {
+        Policy::Reject
     }
 
     pub(crate) fn hook(&self) -> Hook<'_> {

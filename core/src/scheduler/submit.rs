@@ -80,7 +80,7 @@ impl<B: Backend> Pool<B> {
             return self.withdraw(raw, Why::ShutDown);
         }
         // A worker that searched a moment ago may have the call already: it took it before it stopped searching.
-        if rouse && self.has_work() {
+        if B::WORKERS == Workers::Own && rouse && self.has_work() {
             return self.find_worker(raw);
         }
         Ok(())
@@ -165,7 +165,7 @@ impl<B: Backend> Pool<B> {
         let context = self.own_context();
         let local = context.and_then(|context| context.local()).map(Local);
         let may_run = local.is_some() || !wanted.needs_local;
-        let policy = wanted.policy.unwrap_or(self.policy);
+        let policy = wanted.policy.unwrap_or(self.policy());
         let deadline = match policy {
             Policy::Reject => return Err(Refused::Back(self.why_full(), task)),
             Policy::RunInCaller if may_run => {

@@ -6,18 +6,18 @@ use core::{mem::ManuallyDrop, ops::Deref, ptr::NonNull};
 
 use super::{AtomicUsize, Ordering, const_fn};
 
-/// A value and how many share it.
+/// A value and how many share it besides the first: nothing but zeros, for a new one whose value is.
 pub(crate) struct Counted<T> {
-    count: AtomicUsize,
+    others: AtomicUsize,
     value: T,
 }
 
 impl<T> Counted<T> {
     const_fn! {
-        /// Shared once: by the `static` that it is in, which never gives its share back.
+        /// Shared once; a `static` that it is in never gives that share back.
         pub(crate) const fn new(value: T) -> Self {
             Self {
-                count: AtomicUsize::new(1),
+                others: AtomicUsize::new(0),
                 value,
             }
         }
@@ -88,7 +88,7 @@ impl<T> Shared<T> {
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         // Relaxed: the clone is made from one that is alive, so nothing is published by counting it.
-        let before = self.counted().count.fetch_add(1, Ordering::Relaxed);
+        let before = self.counted().others.fetch_add(1, Ordering::Relaxed);
         if before > isize::MAX as usize {
             // More clones than memory can hold: they were forgotten, and the count is about to wrap.
             super::abort("too many clones of a shared value");
@@ -101,10 +101,10 @@ impl<T> Clone for Shared<T> {
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        if self.counted().count.fetch_sub(1, Ordering::Release) == 1 {
-            super::acquire(&self.counted().count);
+        if self.counted().others.fetch_sub(1, Ordering::Release) == 0 {
+            super::acquire(&self.counted().others);
             #[cfg(feature = "alloc")]
-            // SAFETY: the count came to zero, so no other clone exists, and the fence orders their accesses before this. It is a box: a
+            // SAFETY: there were no others, so no other clone exists, and the fence orders their accesses before this. It is a box: a
             // `static` keeps a share.
             drop(unsafe { Box::from_raw(self.counted.as_ptr()) });
         }
