@@ -100,7 +100,7 @@ where
         Ok(())
     }
 
-    /// Takes the entry of a call that the calling thread has cancelled out of the queue, if it is there still.
+    /// Takes the entry of a call that the calling thread has cancelled or claimed out of the queue, if it is there still.
     pub(crate) fn unqueue(&self, raw: Raw) {
         if let Some(task) = self.queue.remove(|task| task.is(raw)) {
             task.pass(&self.owner);

@@ -64,8 +64,8 @@ pub(crate) trait Storage<C: Call>: Sized + 'static {
         None
     }
 
-    /// Takes the entry of a call that was cancelled just now, by the calling thread, out of its queue, if it is there and the queue can do
-    /// that: see [`Pool::unqueue`](crate::scheduler::Pool::unqueue). Not under a lock.
+    /// Takes the entry of a call that the calling thread has cancelled or claimed just now out of its queue, if it is there and the queue can
+    /// do that: see [`Pool::unqueue`](crate::scheduler::Pool::unqueue). Not under a lock.
     fn unqueue(&self, raw: Raw) {
         let _ = raw;
     }

@@ -54,7 +54,8 @@ pub(crate) struct Vtable {
     pub(crate) cargo: unsafe fn(NonNull<Header>) -> NonNull<()>,
     /// Takes the call back from where it was lent to; false if it was started there. The caller has a reference.
     pub(crate) recall: unsafe fn(NonNull<Header>) -> bool,
-    /// Takes the entry out of its queue, if that can do so. The caller has cancelled the call, keeps a reference and is under no lock.
+    /// Takes the entry out of its queue, if that can do so. The caller has cancelled or claimed the call, keeps a reference and is under no
+    /// lock.
     pub(crate) unqueue: unsafe fn(NonNull<Header>),
     /// The node in the call's storage for whoever awaits it, if there is one: under the lock of the waiters only. The caller has a reference.
     pub(crate) await_node: unsafe fn(NonNull<Header>) -> Option<NonNull<Node>>,
@@ -117,7 +118,7 @@ impl Raw {
         locked(self.runtime(), Stripe::Call, self.address(), section)
     }
 
-    /// Takes the entry of this call, which the caller has cancelled, out of its queue, if that can do so.
+    /// Takes the entry of this call, which the caller has cancelled or claimed, out of its queue, if that can do so.
     pub(crate) fn unqueue(self) {
         // SAFETY: whoever made this pointer promised a reference.
         unsafe { (self.header().vtable.unqueue)(self.0) }

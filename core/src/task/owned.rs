@@ -86,7 +86,7 @@ impl Task {
         self.0 == raw
     }
 
-    /// Drops the entry of a call that the calling thread has cancelled.
+    /// Drops the entry of a call that the calling thread has cancelled or claimed.
     pub(crate) fn pass(self, owner: &Owner) {
         pass(self.into_raw(), owner);
     }
@@ -154,14 +154,18 @@ pub(crate) struct Ran {
 }
 
 impl Running {
-    /// PENDING → RUNNING by one who waits for it and keeps it alive, on behalf of `owner`, in whose queue it stays as a husk.
+    /// PENDING → RUNNING by one who waits for it and keeps it alive, on behalf of `owner`, in whose queue it stays as a husk, unless that
+    /// lets it go.
     pub(crate) fn claim(raw: Raw, owner: &Owner) -> Option<Self> {
         owner.husk_made();
         match raw.state().start() {
-            Start::Run => Some(Self {
-                raw,
-                release: false,
-            }),
+            Start::Run => {
+                raw.unqueue();
+                Some(Self {
+                    raw,
+                    release: false,
+                })
+            }
             Start::Passed => {
                 owner.husk_passed();
                 None

@@ -155,10 +155,7 @@ where
 
     /// Starts the workers now, and not with the first calls: interrupt handlers start none. Says how many there are; fewer than there may be
     /// if the platform refused one.
-    pub fn start(&'static self) -> usize
-    where
-        S: Spawner,
-    {
+    pub fn start(&'static self) -> usize {
         self.pool().start_all()
     }
 }
