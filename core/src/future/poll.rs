@@ -39,17 +39,32 @@ impl<T> core::future::Future for Future<T> {
 fn listen(raw: Raw, context: &Context<'_>) -> bool {
     // Cloned before, and what is not needed dropped after the lock: a waker's functions are user code.
     let waker = context.waker().clone();
-    // SAFETY: whoever polls the call has a reference.
-    match unsafe { (raw.header().vtable.await_node)(raw.as_ptr()) } {
-        Some(place) => listen_with(raw, Role::AwaitInPlace(waker), || place),
+    match place(raw) {
+        Some(place) => {
+            let linked = || {
+                // SAFETY: the storage is alive, and this is under the lock.
+                unsafe { place.as_ref() }.is_linked().then_some(place)
+            };
+            listen_at(raw, Role::AwaitInPlace(waker), linked, || place)
+        }
         None => listen_by_box(raw, waker),
     }
+}
+
+/// The node that the call's storage has for whoever awaits it.
+fn place(raw: Raw) -> Option<NonNull<Node>> {
+    // SAFETY: whoever polls or drops the future has a reference.
+    unsafe { (raw.header().vtable.await_node)(raw.as_ptr()) }
 }
 
 #[cfg(feature = "alloc")]
 fn listen_by_box(raw: Raw, waker: Waker) -> bool {
     let mut fresh = Some(Box::new(Node::new(Role::Told)));
-    listen_with(raw, Role::Await(waker), || match fresh.take() {
+    let linked = || {
+        // SAFETY: under the lock.
+        unsafe { waiters::find_await(&raw.header().waiters) }
+    };
+    listen_at(raw, Role::Await(waker), linked, || match fresh.take() {
         Some(fresh) => NonNull::from(Box::leak(fresh)),
         None => unreachable!("one node is asked for, once"),
     })
@@ -61,19 +76,22 @@ fn listen_by_box(_: Raw, _: Waker) -> bool {
     unreachable!("a call without a place for whoever awaits it")
 }
 
-/// Puts `role` into the node of the await that there is, or into the one that `place` gives, which stays where it is.
-fn listen_with(raw: Raw, role: Role, place: impl FnOnce() -> NonNull<Node>) -> bool {
+/// Puts `role` into the node of the await that is `linked` already, or else into a `fresh` one, which stays where it is.
+fn listen_at(
+    raw: Raw,
+    role: Role,
+    linked: impl FnOnce() -> Option<NonNull<Node>>,
+    fresh: impl FnOnce() -> NonNull<Node>,
+) -> bool {
     let (listed, _dropped) = raw.locked(|| {
         if raw.state().list_taker().is_err() {
             return (false, role);
         }
-        let head = &raw.header().waiters;
-        // SAFETY: under the lock.
-        let linked = unsafe { waiters::find_await(head) };
-        let node = linked.unwrap_or_else(place);
+        let linked = linked();
+        let node = linked.unwrap_or_else(fresh);
         if linked.is_none() {
             // SAFETY: under the lock; the node is in the call's storage, or a box that whoever unlinks it frees.
-            unsafe { waiters::push(head, node) };
+            unsafe { waiters::push(&raw.header().waiters, node) };
         }
         // SAFETY: a linked node is alive.
         let node = unsafe { node.as_ref() };
@@ -87,6 +105,21 @@ pub(super) fn forget_waker(raw: Raw) {
     if !raw.state().load().is_listed() {
         return;
     }
+    match place(raw) {
+        Some(place) => {
+            // SAFETY: the call's storage is alive.
+            let node = unsafe { place.as_ref() };
+            // SAFETY: under the lock.
+            let unlinked =
+                raw.locked(|| unsafe { waiters::unlink(node) }.then(|| node.take_role()));
+            drop(unlinked);
+        }
+        None => forget_box(raw),
+    }
+}
+
+#[cfg(feature = "alloc")]
+fn forget_box(raw: Raw) {
     let unlinked = raw.locked(|| {
         // SAFETY: under the lock.
         let node = unsafe { waiters::find_await(&raw.header().waiters) }?;
@@ -94,12 +127,13 @@ pub(super) fn forget_waker(raw: Raw) {
         let linked = unsafe { node.as_ref() };
         // SAFETY: under the lock.
         unsafe { waiters::unlink(linked) };
-        Some((node, linked.take_role()))
+        Some(node)
     });
-    #[cfg(feature = "alloc")]
-    if let Some((node, Role::Await(_))) = &unlinked {
-        // SAFETY: the node of such an await is a box that belongs to whoever unlinked it.
+    if let Some(node) = unlinked {
+        // SAFETY: the node of an await is a box that belongs to whoever unlinked it.
         drop(unsafe { Box::from_raw(node.as_ptr()) });
     }
-    drop(unlinked);
 }
+
+#[cfg(not(feature = "alloc"))]
+fn forget_box(_: Raw) {}

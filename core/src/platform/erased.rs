@@ -97,7 +97,13 @@ pub(crate) fn locked<R>(
     });
     match result {
         Some(result) => result,
-        // A platform that does not run the section breaks the contract of `Lock::with`, as one that does not lock does.
-        None => unreachable!("the platform's lock did not run its section"),
+        None => section_not_run(),
     }
+}
+
+/// A platform that does not run the section breaks the contract of `Lock::with`, as one that does not lock does.
+#[cold]
+#[inline(never)]
+fn section_not_run() -> ! {
+    unreachable!("the platform's lock did not run its section")
 }

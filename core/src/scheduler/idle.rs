@@ -238,9 +238,12 @@ impl<P: Platform> Idle<P> {
                 (essential(Essential::SecondLook) && has_work()) || self.census().is_closed();
             if !wanted {
                 P::point(Point::AboutToPark);
-                // An interrupt handler wakes a worker without taking it off the list: it may look for work itself.
-                while listed.is_listed() && !(essential(Essential::WokenLooks) && has_work()) {
+                while listed.is_listed() {
                     parker.park();
+                    // An interrupt handler wakes a worker without taking it off the list: it looks for work itself.
+                    if essential(Essential::WokenLooks) && has_work() {
+                        break;
+                    }
                 }
             }
         });

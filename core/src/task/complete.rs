@@ -8,11 +8,11 @@ use core::cell::Cell;
 use super::{
     header::Raw,
     state::{Finish, Snapshot},
-    waiters::{self, Link, Sorted},
+    waiters::{self, Link, Sorted, Told},
 };
 use crate::{
     future::{CancelledBy, ErrorReport, Hook, Panic, TaskError},
-    platform::Point,
+    platform::{Point, Runtime},
     sync::{Essential, essential},
 };
 
@@ -52,13 +52,18 @@ impl Raw {
             unsafe { sorted.sort(head, hook.keep()) };
             published
         });
-        let settled = self.tell(published, &sorted, hook, before_user_code);
+        let runtime = self.runtime();
+        let (settled, last) = self.tell(published, &sorted, hook, before_user_code);
         if settled.is_gone() && !settled.is_kept() {
             before_user_code();
             self.dispose();
         }
         if release && essential(Essential::UnfusedCompletion) {
             self.release();
+        }
+        // Now that nothing of the call is needed: whoever is woken may run at once, and finds its memory free when it lets go, too.
+        if let Some(last) = last {
+            wake(runtime, last, hook, before_user_code);
         }
     }
 
@@ -108,33 +113,47 @@ impl Raw {
             },
         );
         self.unqueue();
-        self.tell(self.state().load(), &sorted, hook, &mut || ());
+        let (_, last) = self.tell(self.state().load(), &sorted, hook, &mut || ());
+        if let Some(last) = last {
+            wake(self.runtime(), last, hook, &mut || ());
+        }
         Ok(())
     }
 
-    /// Both steps of telling. Returns the state in which the call is settled.
+    /// Both steps of telling. Returns the state in which the call is settled, and whom to wake last.
     fn tell(
         self,
         published: Snapshot,
         sorted: &Sorted,
         hook: Hook<'_>,
         before_user_code: &mut dyn FnMut(),
-    ) -> Snapshot {
+    ) -> (Snapshot, Option<Told>) {
         self.runtime().point(Point::Published);
-        self.wake_all(&sorted.observers, hook, before_user_code);
+        let mut last = None;
+        self.wake_all(&sorted.observers, &mut last, hook, before_user_code);
         let mut settled = published;
         if published.has_callbacks() {
+            if let Some(last) = last.take() {
+                wake(self.runtime(), last, hook, before_user_code);
+            }
             before_user_code();
             #[cfg(feature = "alloc")]
             self.run_callbacks(&sorted.callbacks, hook);
             settled = self.locked(|| self.state().settle());
         }
-        self.wake_all(&self.header().waiters, hook, before_user_code);
-        settled
+        self.wake_all(&self.header().waiters, &mut last, hook, before_user_code);
+        (settled, last)
     }
 
-    /// Pops and tells every node of `chain`, one at a time: a waiter may leave at any moment, under the lock.
-    fn wake_all(self, chain: &Cell<Link>, hook: Hook<'_>, before_user_code: &mut dyn FnMut()) {
+    /// Pops and tells every node of `chain`, one at a time: a waiter may leave at any moment, under the lock. Whoever is told last is not
+    /// woken yet, but put into `last`, and who was there is.
+    fn wake_all(
+        self,
+        chain: &Cell<Link>,
+        last: &mut Option<Told>,
+        hook: Hook<'_>,
+        before_user_code: &mut dyn FnMut(),
+    ) {
         while let Some(told) = self.locked(|| {
             loop {
                 // SAFETY: under the lock.
@@ -145,19 +164,9 @@ impl Raw {
                 }
             }
         }) {
-            if told.of_user {
-                before_user_code();
+            if let Some(told) = last.replace(told) {
+                wake(self.runtime(), told, hook, before_user_code);
             }
-            let mut waker = Some(told.waker);
-            self.guarded(
-                hook,
-                |panic| ErrorReport::WakerPanicked(panic),
-                || {
-                    if let Some(waker) = waker.take() {
-                        waker.wake();
-                    }
-                },
-            );
         }
     }
 
@@ -225,13 +234,45 @@ impl Raw {
         self,
         hook: Hook<'_>,
         report: impl for<'a> FnOnce(&'a Panic) -> ErrorReport<'a>,
-        mut code: impl FnMut(),
+        code: impl FnMut(),
     ) {
-        if let Err(payload) = self.runtime().catch(&mut code) {
-            let panic = Panic::from(payload);
-            hook.report(self.runtime(), &report(&panic));
-            let mut panic = Some(panic);
-            self.runtime().quietly(&mut || panic = None);
-        }
+        guarded(self.runtime(), hook, report, code);
+    }
+}
+
+/// Wakes somebody; the call may be gone.
+fn wake(
+    runtime: &'static dyn Runtime,
+    told: Told,
+    hook: Hook<'_>,
+    before_user_code: &mut dyn FnMut(),
+) {
+    if told.of_user {
+        before_user_code();
+    }
+    let mut waker = Some(told.waker);
+    guarded(
+        runtime,
+        hook,
+        |panic| ErrorReport::WakerPanicked(panic),
+        || {
+            if let Some(waker) = waker.take() {
+                waker.wake();
+            }
+        },
+    );
+}
+
+fn guarded(
+    runtime: &'static dyn Runtime,
+    hook: Hook<'_>,
+    report: impl for<'a> FnOnce(&'a Panic) -> ErrorReport<'a>,
+    mut code: impl FnMut(),
+) {
+    if let Err(payload) = runtime.catch(&mut code) {
+        let panic = Panic::from(payload);
+        hook.report(runtime, &report(&panic));
+        let mut panic = Some(panic);
+        runtime.quietly(&mut || panic = None);
     }
 }

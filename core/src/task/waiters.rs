@@ -95,16 +95,6 @@ pub(crate) enum Role {
     Told,
 }
 
-impl Role {
-    fn is_await(&self) -> bool {
-        #[cfg(feature = "alloc")]
-        if let Self::Await(_) = self {
-            return true;
-        }
-        matches!(self, Self::AwaitInPlace(_))
-    }
-}
-
 /// What a set does with one of its members, under the lock of the call.
 #[cfg(feature = "alloc")]
 pub(crate) struct MemberActions {
@@ -143,6 +133,11 @@ impl Node {
     /// Puts another role here and gives the one that was.
     pub(crate) fn replace_role(&self, role: Role) -> Role {
         self.role.replace(role)
+    }
+
+    /// Whether it is in a list. Under the lock.
+    pub(crate) fn is_linked(&self) -> bool {
+        !self.previous.get().is_null()
     }
 
     pub(crate) fn take_role(&self) -> Role {
@@ -271,17 +266,18 @@ pub(crate) unsafe fn nudge(head: &Cell<Link>) {
     }
 }
 
-/// The node of an await in the list at `head`.
+/// The boxed node of an await in the list at `head`.
 ///
 /// # Safety
 /// Under the lock.
+#[cfg(feature = "alloc")]
 pub(crate) unsafe fn find_await(head: &Cell<Link>) -> Option<NonNull<Node>> {
     let mut link = head.get();
     while let Target::Node(found) = link.target() {
         // SAFETY: a linked node is alive, and under the lock nobody unlinks it.
         let node = unsafe { found.as_ref() };
         let role = node.take_role();
-        let is_await = role.is_await();
+        let is_await = matches!(role, Role::Await(_));
         node.role.set(role);
         if is_await {
             return Some(found);
