@@ -7,6 +7,8 @@ mod deadlocks;
 mod determinism;
 mod faults;
 mod help;
+mod interrupted_pools;
+mod interrupts;
 mod leftovers;
 mod legal_settings;
 mod legal_uses;

@@ -1,12 +1,6 @@
 //! The simulator's books: every call from its making until its memory is free, and every executor.
 
-use alloc::{
-    collections::BTreeMap,
-    format,
-    string::String,
-    sync::{Arc, Weak},
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, format, string::String, sync::Weak, vec::Vec};
 
 use super::{
     fault::Fault,
@@ -179,9 +173,9 @@ impl Book {
     }
 
     /// A new executor; gives its number.
-    pub(super) fn open(&mut self, queue: &Arc<Ring<Task>>, max_workers: usize) -> usize {
+    pub(super) fn open(&mut self, queue: Weak<Ring<Task>>, max_workers: usize) -> usize {
         self.executors.push(Executor {
-            queue: Arc::downgrade(queue),
+            queue,
             max_workers,
             alive: 0,
         });

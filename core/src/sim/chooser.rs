@@ -1,6 +1,7 @@
 //! Who decides what happens next: at random, by priorities, by a schedule, or everything in turn.
 
 use alloc::{collections::BTreeMap, vec::Vec};
+use core::ops::Range;
 
 use fastrand::Rng;
 
@@ -15,6 +16,8 @@ pub(super) enum Choice {
     Time,
     /// This fiber wakes up by itself.
     Wake(usize),
+    /// This interrupt comes.
+    Interrupt(usize),
     /// The platform starts a worker.
     Start,
     /// It refuses to.
@@ -44,7 +47,7 @@ pub(super) struct Chooser {
 }
 
 enum Plan {
-    Random(Rng),
+    Random(Rng, Moments),
     Priorities(Priorities),
     /// These choices, then 0.
     Script(Vec<u16>),
@@ -65,9 +68,9 @@ impl Chooser {
         }
     }
 
-    /// Every choice with the same probability.
+    /// Every choice with the same probability; interrupts at [`Moments`].
     pub(super) fn random(seed: u64) -> Self {
-        Self::new(Plan::Random(Rng::with_seed(seed)))
+        Self::new(Plan::Random(Rng::with_seed(seed), Moments::default()))
     }
 
     /// The probabilistic concurrency testing of Burckhardt, Kothari, Musuvathi and Nagarakatte (ASPLOS 2010): every thread gets a
@@ -75,7 +78,7 @@ impl Chooser {
     /// finds a bug of so many orderings in a run of k choices of n threads with a probability of at least 1 in n · k^(depth − 1). The k
     /// that moments are drawn from is not known, and drawn too.
     pub(super) fn priorities(seed: u64, depth: usize) -> Self {
-        const LENGTHS: core::ops::Range<u32> = 4..11;
+        const LENGTHS: Range<u32> = 4..11;
         let mut rng = Rng::with_seed(seed);
         let length = 1_usize << rng.u32(LENGTHS);
         let below = u32::try_from(depth)
@@ -88,6 +91,7 @@ impl Chooser {
         changes.sort_unstable_by(|one, other| other.cmp(one));
         Self::new(Plan::Priorities(Priorities {
             rng,
+            moments: Moments::default(),
             of: BTreeMap::new(),
             changes,
             lowest: LEAST_AT_BIRTH - below,
@@ -121,7 +125,10 @@ impl Chooser {
         let at = self.taken.len();
         let mut width = options.len();
         let taken = match &mut self.plan {
-            Plan::Random(rng) => rng.usize(..width),
+            Plan::Random(rng, moments) => match moments.due(rng, options, at) {
+                Ok(due) => due,
+                Err(others) => others[rng.usize(..others.len())],
+            },
             Plan::Priorities(priorities) => priorities.choose(options, at),
             Plan::Script(script) => {
                 let wanted = script.get(at).copied().unwrap_or(0).into();
@@ -134,10 +141,11 @@ impl Chooser {
             }
             Plan::Bounded { script, left } => {
                 // To interrupt somebody, or to look once more before anybody else does anything. These come last.
-                let costs = |choice: usize| match stance {
-                    Stance::GoesOn => choice != 0,
-                    Stance::Polls => options[choice] == Choice::Run(me),
-                    Stance::Blocked => false,
+                let costs = |choice: usize| match (stance, options[choice]) {
+                    // However many steps there are, there are as many places for it.
+                    (Stance::Blocked, _) | (_, Choice::Interrupt(_)) => false,
+                    (Stance::GoesOn, _) => choice != 0,
+                    (Stance::Polls, option) => choice != 0 && option == Choice::Run(me),
                 };
                 if *left == 0 {
                     width = (0..width).find(|choice| costs(*choice)).unwrap_or(width);
@@ -163,7 +171,7 @@ impl Chooser {
     pub(super) fn is_unfinished(&self) -> bool {
         match &self.plan {
             Plan::Script(script) | Plan::Bounded { script, .. } => script.len() > self.taken.len(),
-            Plan::Random(_) | Plan::Priorities(_) => false,
+            Plan::Random(..) | Plan::Priorities(_) => false,
         }
     }
 
@@ -174,8 +182,41 @@ impl Chooser {
 
 const LEAST_AT_BIRTH: u32 = 1 << 24;
 
+/// When interrupts come, of a walk by a seed: each after a random number of choices. As one choice of several at each step it would come
+/// soon or, by a low priority, at the end.
+#[derive(Default)]
+struct Moments(BTreeMap<usize, usize>);
+
+impl Moments {
+    /// Which of `options`, at choice `at`, is an interrupt whose time has come; if there is none, which of them are something else, or all
+    /// if nothing is.
+    fn due(&mut self, rng: &mut Rng, options: &[Choice], at: usize) -> Result<usize, Vec<usize>> {
+        const LENGTHS: Range<u32> = 1..11;
+        let mut others = Vec::with_capacity(options.len());
+        for (index, option) in options.iter().enumerate() {
+            match option {
+                Choice::Interrupt(number) => {
+                    let moment = self.0.entry(*number).or_insert_with(|| {
+                        let length = 1 << rng.u32(LENGTHS);
+                        at + rng.usize(..length)
+                    });
+                    if *moment <= at {
+                        return Ok(index);
+                    }
+                }
+                _ => others.push(index),
+            }
+        }
+        if others.is_empty() {
+            others.extend(0..options.len());
+        }
+        Err(others)
+    }
+}
+
 struct Priorities {
     rng: Rng,
+    moments: Moments,
     of: BTreeMap<Choice, u32>,
     /// At which choices the one that would go on gets which priority, the next of them last.
     changes: Vec<(usize, u32)>,
@@ -188,16 +229,21 @@ impl Priorities {
         if options.contains(&Choice::Refuse) {
             return self.rng.usize(..options.len());
         }
-        let mut best = self.best(options);
+        let places = match self.moments.due(&mut self.rng, options, at) {
+            Ok(due) => return due,
+            Err(others) => others,
+        };
+        let options: Vec<Choice> = places.iter().map(|place| options[*place]).collect();
+        let mut best = self.best(&options);
         while let Some((_, priority)) = self.changes.pop_if(|(moment, _)| *moment <= at) {
             self.of.insert(options[best], priority);
-            best = self.best(options);
+            best = self.best(&options);
         }
         if !matches!(options[best], Choice::Run(_)) {
             // Else the clock, and who wakes up by itself, would do so whenever they can.
             self.lower(options[best]);
         }
-        best
+        places[best]
     }
 
     fn lower(&mut self, option: Choice) {

@@ -1,7 +1,8 @@
 //! An executor whose workers are virtual threads.
 
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use core::{fmt, marker::PhantomData, ops::Deref};
+use std::sync::OnceLock;
 
 use super::{
     platform::SimPlatform,
@@ -58,9 +59,42 @@ impl Queue<Task> for SimQueue {
 }
 
 /// Starts virtual threads; outside of a run it refuses to.
-#[derive(Debug)]
+///
+/// With it a [`StaticPool`](crate::executor::StaticPool) has workers in a run:
+///
+/// ```
+/// use concurrent_futures::core::executor::StaticPool;
+/// use concurrent_futures::sim::{SimPlatform, SimSpawner, Simulation};
+///
+/// Simulation::new().seeds(0..100).check(|| {
+///     // One for each run: a real `static` would remember the run before.
+///     let pool: &'static StaticPool<SimPlatform, 2, 32, SimSpawner> =
+///         Box::leak(Box::new(StaticPool::with_workers(1, SimSpawner::new())));
+///     assert_eq!(pool.spawn(|| 7).unwrap().result().unwrap(), 7);
+///     pool.shutdown(true, false).unwrap();
+/// });
+/// ```
+#[derive(Debug, Default)]
 pub struct SimSpawner {
-    executor: usize,
+    /// The number of its executor in the run, which one in a `static` gets with its first worker.
+    executor: OnceLock<usize>,
+}
+
+impl SimSpawner {
+    /// For the workers of one pool in one run.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            executor: OnceLock::new(),
+        }
+    }
+
+    fn executor(&self) -> usize {
+        *self.executor.get_or_init(|| {
+            let unbounded = inside(|world, _| world.book.open(Weak::new(), usize::MAX));
+            unbounded.unwrap_or(usize::MAX)
+        })
+    }
 }
 
 impl Spawner for SimSpawner {
@@ -70,7 +104,7 @@ impl Spawner for SimSpawner {
             return Err(SpawnError::new(entry));
         }
         world::start(
-            Kind::Worker(self.executor),
+            Kind::Worker(self.executor()),
             super::thread::life(move || entry.run()),
         );
         world::turn();
@@ -78,7 +112,8 @@ impl Spawner for SimSpawner {
     }
 
     fn join(&self) {
-        while inside(|world, me| world.waits_for_end(me, self.executor)) == Some(true) {
+        let executor = self.executor();
+        while inside(|world, me| world.waits_for_end(me, executor)) == Some(true) {
             SimPlatform::with_parker(Parker::park);
         }
     }
@@ -135,14 +170,15 @@ impl<W: Initializer> SimExecutor<W> {
             Ok(ring) => Arc::new(ring),
             Err(error) => panic!("{error}"),
         };
-        let executor = inside(|world, _| world.book.open(&ring, config.max_workers));
+        let queue = Arc::downgrade(&ring);
+        let executor = inside(|world, _| world.book.open(queue, config.max_workers));
         Self {
             pool: Pool::new(Config {
                 max_workers: config.max_workers,
                 policy: config.policy,
                 queue: SimQueue(ring),
                 spawner: SimSpawner {
-                    executor: executor.unwrap_or(usize::MAX),
+                    executor: executor.unwrap_or(usize::MAX).into(),
                 },
                 initializer: config.initializer,
                 error_hook: config.error_hook,

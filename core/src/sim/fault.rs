@@ -34,6 +34,8 @@ pub enum Fault {
     Leaked(String),
     /// An executor has more workers than it may.
     TooManyWorkers(String),
+    /// The handler of an interrupt is about to wait, or to take a lock, which whoever it interrupts may hold.
+    WaitsInInterrupt(String),
     /// Nothing was heard for long: somebody blocks on what the simulator does not know, such as a mutex or a channel of the standard
     /// library, or computes.
     Stuck(String),
@@ -55,6 +57,7 @@ impl Fault {
             Self::NeverFinished(_) => "never finished",
             Self::Leaked(_) => "leaked",
             Self::TooManyWorkers(_) => "too many workers",
+            Self::WaitsInInterrupt(_) => "waits in an interrupt",
             Self::Stuck(_) => "stuck",
             Self::Panicked(_) => "panicked",
             Self::Unrepeatable(_) => "unrepeatable",
@@ -72,6 +75,7 @@ impl Fault {
             | Self::NeverFinished(text)
             | Self::Leaked(text)
             | Self::TooManyWorkers(text)
+            | Self::WaitsInInterrupt(text)
             | Self::Stuck(text)
             | Self::Panicked(text)
             | Self::Unrepeatable(text) => text,

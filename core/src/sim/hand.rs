@@ -116,6 +116,13 @@ impl Hand {
         inside(|world, _| world.wake_spuriously(index)).unwrap_or(false)
     }
 
+    /// Lets the [interrupt](super::interrupt()) that was armed first come, with `who` where it stands, which may be the body. False if none is
+    /// armed, or `who` has not begun, or has ended.
+    #[track_caller]
+    pub fn interrupt(&mut self, who: Who) -> bool {
+        world::interrupt(self.index(who))
+    }
+
     /// Lets time pass; whose deadline is over can go on.
     pub fn advance(&mut self, time: Duration) {
         inside(|world, _| world.advance(world.now().saturating_add(time)));

@@ -6,6 +6,8 @@
 //! ([`Point`](crate::platform::Point)), before every lock, when somebody parks, is woken or is started, or looks at the clock or at the
 //! state of a future. A run depends on these decisions and on nothing else, so each has a [`Schedule`] by which it happens again.
 //!
+//! At every such step an [interrupt](#interrupts) may come as well.
+//!
 //! # Testing your own code
 //!
 //! Write what you test so that it takes an [`Executor`](crate::executor::Executor), or a [`Handle`](crate::executor::Handle) of any
@@ -89,6 +91,43 @@
 //! [`spurious_wake_ups`](Simulation::spurious_wake_ups) let these happen. With [`by_hand`](Simulation::by_hand) the body says itself who does
 //! the next step.
 //!
+//! ## Interrupts
+//!
+//! [`interrupt`] arms an interrupt: its handler is called once, at some step of whoever is running, and on that stack. It runs to its end
+//! while everybody else stands still, as on one processor: neither a virtual thread nor another handler comes between. (A handler on
+//! another processor is a thread here: [`spawn`] it.) A handler may submit calls to a static pool by its
+//! [`InterruptSide`](crate::executor::InterruptSide), and must not wait for anybody: to take a lock of the library and to park are
+//! [faults](Fault::WaitsInInterrupt).
+//!
+//! When it comes is part of the schedule. A random walk draws the moment, an exhaustive one tries every step, without counting it as
+//! an interruption of a thread, and a replay repeats it. It always comes: at the latest when nobody can go on.
+//!
+//! ```
+//! use concurrent_futures::core::executor::StaticPool;
+//! use concurrent_futures::sim::{self, SimPlatform, Simulation, Walk};
+//! use std::sync::{Arc, atomic::{AtomicU32, Ordering::Relaxed}};
+//!
+//! let explored = Simulation::new().walk(Walk::Exhaustive { interruptions: 0 }).check(|| {
+//!     // One for each run: a real `static` would remember the run before.
+//!     let pool: &'static StaticPool<SimPlatform, 2, 32> = Box::leak(Box::new(StaticPool::new()));
+//!     let samples = Arc::new(AtomicU32::new(0));
+//!     let interrupt = sim::interrupt({
+//!         let samples = Arc::clone(&samples);
+//!         move || pool.interrupt_side().submit_detached(move || { samples.fetch_add(1, Relaxed); }).is_ok()
+//!     });
+//!     let call = pool.spawn(|| 6 * 7).unwrap();
+//!     assert_eq!(call.result().unwrap(), 42);
+//!     assert!(interrupt.join(), "there was room");
+//!     pool.run_until_idle();
+//!     assert_eq!(samples.load(Relaxed), 1);
+//! });
+//! assert!(explored.is_complete());
+//! ```
+//!
+//! The workers of a static pool are virtual threads if a [`SimSpawner`] starts them. As in all runs, a pool with workers must be shut down,
+//! and calls that nobody has run by the end are a fault. With [`by_hand`](Simulation::by_hand) the body says [where](Hand::interrupt)
+//! the interrupt comes.
+//!
 //! ## What a body must not do
 //!
 //! * Block on what the simulator does not know: a mutex that somebody holds across a step, a channel or a condition variable of the
@@ -115,6 +154,7 @@ mod explorer;
 mod fault;
 mod fiber;
 mod hand;
+mod interrupt;
 mod panics;
 mod platform;
 mod schedule;
@@ -127,6 +167,7 @@ mod world;
 pub use executor::{SimBackend, SimConfig, SimExecutor, SimQueue, SimSpawner};
 pub use fault::{Failure, Fault};
 pub use hand::Hand;
+pub use interrupt::{Interrupt, interrupt};
 pub use platform::{SimClock, SimLock, SimParker, SimPlatform};
 pub use schedule::{Schedule, ScheduleError};
 pub use simulation::Simulation;

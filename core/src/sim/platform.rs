@@ -17,8 +17,8 @@ use super::{
 use crate::{
     future::PanicPayload,
     platform::{
-        CallEvent, Clock, ConstLock, Current, Lock, Parker, Platform, Point, Stripe, Time,
-        Unparker, WorkerContext,
+        CallEvent, Clock, ConstLock, Current, InterruptUnpark, Lock, Parker, Platform, Point,
+        Stripe, Time, Unparker, WorkerContext,
     },
 };
 
@@ -82,6 +82,11 @@ impl Parker for SimParker {
         Unparker::new(waker.unwrap_or_else(|| Waker::noop().clone()))
     }
 
+    fn id(&self) -> usize {
+        // Outside nobody is woken.
+        inside(|_, me| me).unwrap_or(0)
+    }
+
     fn park(&self) {
         world::park(None);
     }
@@ -133,10 +138,10 @@ unsafe impl Platform for SimPlatform {
     }
 
     fn current() -> Current {
-        match inside(|world, me| world.worker(me)) {
-            Some(Some(worker)) => Current::Worker(worker),
-            Some(None) => Current::Foreign,
-            None => Current::MustNotBlock,
+        match inside(|world, me| (world.is_interrupted(), world.worker(me))) {
+            Some((false, Some(worker))) => Current::Worker(worker),
+            Some((false, None)) => Current::Foreign,
+            Some((true, _)) | None => Current::MustNotBlock,
         }
     }
 
@@ -161,5 +166,15 @@ unsafe impl Platform for SimPlatform {
 
     fn observe(event: CallEvent, address: usize) {
         inside(|world, _| world.observe(event, address));
+    }
+}
+
+// SAFETY: it puts a token, in a run that one thread drives: nobody holds anything that it would wait for.
+unsafe impl InterruptUnpark for SimPlatform {
+    fn unpark(id: usize) {
+        let unparked = inside(|world, _| world.unpark_number(id)).flatten();
+        if let Some(who) = unparked {
+            world::step(What::Unparks(who), Stance::GoesOn);
+        }
     }
 }

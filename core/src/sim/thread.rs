@@ -20,13 +20,22 @@ use super::{
 };
 use crate::future::{self, Future, Promise, TaskError};
 
-/// The life of a virtual thread: a panic of it is a fault of the run.
+/// The life of a virtual thread: a panic of it is a fault of the run. The last one lets all interrupts come.
 pub(super) fn life(code: impl FnOnce() + 'static) -> Life {
+    let code = caught(code);
+    Box::new(move || {
+        code();
+        world::await_all_at_the_end();
+    })
+}
+
+/// Code that does not unwind: a panic of it is a fault of the run.
+pub(super) fn caught(code: impl FnOnce() + 'static) -> Life {
     Box::new(move || {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
             let caught = panics::take(&*payload);
-            inside(|world, me| {
-                let who = world.who(me);
+            inside(|world, _| {
+                let who = world.actor();
                 world.blame(Fault::panicked(who, &caught, ""));
             });
             // Dropping it is the user's code too.
@@ -36,7 +45,7 @@ pub(super) fn life(code: impl FnOnce() + 'static) -> Life {
 }
 
 #[track_caller]
-fn expect_inside<R>(found: Option<R>) -> R {
+pub(super) fn expect_inside<R>(found: Option<R>) -> R {
     match found {
         Some(found) => found,
         None => {
@@ -223,9 +232,9 @@ pub fn fail(what: impl fmt::Display) {
         message: what.to_string(),
         place: Some(Location::caller().to_string()),
     };
-    expect_inside(inside(|world, me| {
+    expect_inside(inside(|world, _| {
         world.record(What::Panics(caught.message.clone()));
-        world.blame(Fault::panicked(world.who(me), &caught, ""));
+        world.blame(Fault::panicked(world.actor(), &caught, ""));
     }));
 }
 

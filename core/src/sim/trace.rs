@@ -14,6 +14,8 @@ pub enum Who {
     Worker(usize),
     /// A thread made by [`spawn`](super::spawn), by the order in which they were.
     Thread(usize),
+    /// The handler of an interrupt that was armed by [`interrupt`](super::interrupt()), by the order in which they were.
+    Interrupt(usize),
     /// The clock.
     Clock,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Who {
             Self::Main => f.pad("main"),
             Self::Worker(n) => f.pad(&alloc::format!("worker {n}")),
             Self::Thread(n) => f.pad(&alloc::format!("thread {n}")),
+            Self::Interrupt(n) => f.pad(&alloc::format!("interrupt {n}")),
             Self::Clock => f.pad("clock"),
         }
     }
@@ -53,6 +56,10 @@ pub enum What {
     Starts(Who),
     /// Was refused a worker.
     IsRefused,
+    /// Armed an interrupt.
+    Arms(Who),
+    /// Came as an interrupt, at the step that somebody is at, or was at last.
+    Interrupts(Who),
     /// Looked at the clock.
     ReadsClock,
     /// Advanced to this time after the start.
@@ -92,6 +99,8 @@ impl fmt::Display for What {
             Self::Unparks(who) => write!(f, "wakes {who}"),
             Self::Starts(who) => write!(f, "starts {who}"),
             Self::IsRefused => f.write_str("is refused a worker"),
+            Self::Arms(who) => write!(f, "arms {who}"),
+            Self::Interrupts(who) => write!(f, "interrupts {who}"),
             Self::ReadsClock => f.write_str("clock"),
             Self::Advances(time) => write!(f, "advances to {time:?}"),
             Self::Makes(call) => write!(f, "makes call {call}"),
@@ -163,7 +172,7 @@ impl Trace {
 }
 
 fn show_turn(f: &mut fmt::Formatter<'_>, turn: &[Event]) -> fmt::Result {
-    write!(f, "{:<10} ", turn[0].who)?;
+    write!(f, "{:<11} ", turn[0].who)?;
     let mut separator = "";
     for same in turn.chunk_by(|before, after| before.what == after.what) {
         write!(f, "{separator}{}", same[0].what)?;

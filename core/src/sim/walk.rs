@@ -20,7 +20,8 @@ pub enum Walk {
         depth: usize,
     },
     /// Every schedule in which somebody who can go on is interrupted at most so many times, whatever the seeds. (To look again before
-    /// anybody else did anything counts too, and time that passes early.) (Musuvathi, Qadeer:
+    /// anybody else did anything counts too, and time that passes early. What [`interrupt`](super::interrupt()) arms does not: it comes at every
+    /// step.) (Musuvathi, Qadeer:
     /// Iterative context bounding for systematic testing of multithreaded programs, PLDI 2007.) For small cases.
     Exhaustive {
         /// How often in one run.

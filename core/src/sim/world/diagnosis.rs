@@ -169,6 +169,7 @@ impl World {
                 self.fault = Some(Fault::unrepeatable("goes on after the end of the run"));
             }
         }
+        self.interrupts.forget();
         for thread in &mut self.threads {
             // As with fibers that have not ended: what would be dropped is linked with what remains.
             core::mem::forget(thread.life.take());

@@ -7,7 +7,7 @@ use core::{
 };
 use corosensei::stack::DefaultStack;
 
-use super::{Kind, Life, Live, MAIN, Rules, State, WORLD, World, with};
+use super::{Interrupts, Kind, Life, Live, MAIN, Rules, State, WORLD, World, turn::Next, with};
 use crate::sim::{
     book::Book,
     chooser::{Chooser, Stance},
@@ -49,6 +49,7 @@ pub(in crate::sim) fn run(
         chooser,
         live: Arc::clone(live),
         book: Book::default(),
+        interrupts: Interrupts::default(),
         locks: 0,
         steps: 0,
         spurious: rules.spurious,
@@ -120,9 +121,14 @@ impl World {
         self.record(What::Ends);
         self.end(index);
         self.current = None;
-        self.next = self.pick(index, Stance::Blocked);
-        if self.next.is_none() && self.threads.iter().any(|t| t.state != State::Ended) {
-            self.stop();
+        match self.pick(index, Stance::Blocked) {
+            Some(Next::Run(next)) => self.next = Some(next),
+            Some(Next::Interrupt(number)) => {
+                // Nobody is running who would have to do anything.
+                let _ = self.come(number, (index, Stance::Blocked));
+            }
+            None if self.threads.iter().any(|t| t.state != State::Ended) => self.stop(),
+            None => {}
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod diagnosis;
 mod drive;
+mod interrupt;
 mod live;
 mod thread;
 mod token;
@@ -17,10 +18,12 @@ use corosensei::stack::DefaultStack;
 pub use self::thread::Stands;
 pub(super) use self::{
     drive::{Outcome, run},
+    interrupt::{arm, await_all_at_the_end, await_interrupt, interrupt},
     live::Live,
     thread::Life,
 };
 use self::{
+    interrupt::Interrupts,
     thread::{State, Thread},
     token::token,
 };
@@ -66,6 +69,7 @@ pub(super) struct World {
     pub(super) chooser: Chooser,
     pub(super) live: Arc<Live>,
     pub(super) book: Book,
+    interrupts: Interrupts,
     /// How many locks the current one is inside of.
     locks: usize,
     pub(super) steps: usize,
@@ -97,33 +101,59 @@ pub(super) fn inside<R>(look: impl FnOnce(&mut World, usize) -> R) -> Option<R> 
     with(|world| Some(look(world, world.current?))).flatten()
 }
 
-/// Suspends the current fiber, if there is something that it must wait for.
-fn suspend(suspender: Option<Suspender>) {
-    if let Some(suspender) = suspender {
-        // SAFETY: it was read from the thread that is running, on whose stack this is.
-        unsafe { suspender.suspend() };
+/// What the current fiber has to do before it goes on.
+enum Turn {
+    /// It is somebody else's turn.
+    Others(Suspender),
+    /// This handler interrupts it.
+    Interrupt(Life),
+}
+
+/// Does what is to be done before the current fiber goes on.
+fn follow(mut turn: Option<Turn>) {
+    while let Some(now) = turn {
+        turn = match now {
+            Turn::Others(suspender) => {
+                // SAFETY: it was read from the thread that is running, on whose stack this is.
+                unsafe { suspender.suspend() };
+                inside(|world, _| world.begin_interrupt()).flatten()
+            }
+            Turn::Interrupt(handler) => {
+                handler();
+                inside(|world, _| world.end_interrupt()).flatten()
+            }
+        };
     }
 }
 
 /// The current one does `what`; then it may be somebody else's turn. Nothing outside of a run.
 pub(super) fn step(what: What, stance: Stance) {
     let turn = inside(|world, me| {
-        let thread = &mut world.threads[me];
-        thread.latest = match what {
-            What::Reaches(point) => Some(point),
-            _ => None,
-        };
-        thread.at = thread.latest.or(thread.at);
+        if world.is_interrupted() {
+            if what == What::Locks {
+                world.blame_handler("is about to take a lock");
+            }
+        } else {
+            let thread = &mut world.threads[me];
+            thread.latest = match what {
+                What::Reaches(point) => Some(point),
+                _ => None,
+            };
+            thread.at = thread.latest.or(thread.at);
+        }
         world.record(what);
         world.turn(me, stance)
     });
-    suspend(turn.flatten());
+    follow(turn.flatten());
 }
 
 /// The current one looks at what others may change, and may do so again and again.
 pub(super) fn look() {
     let stance = inside(|world, me| {
         let turn = world.turns;
+        if world.is_interrupted() {
+            return Stance::GoesOn;
+        }
         let looked = &mut world.threads[me].looked;
         *looked = if looked.0 == turn {
             (turn, looked.1 + 1)
@@ -162,17 +192,21 @@ pub(super) fn take_panic() -> Option<Caught> {
 
 /// It may be somebody else's turn now. Nothing outside of a run.
 pub(super) fn turn() {
-    suspend(inside(|world, me| world.turn(me, Stance::GoesOn)).flatten());
+    follow(inside(|world, me| world.turn(me, Stance::GoesOn)).flatten());
 }
 
 /// By hand: the body lets `index` go on, up to its next step.
 pub(super) fn hand_over(index: usize) {
-    suspend(inside(|world, _| world.hand_over(index)).flatten());
+    follow(inside(|world, _| world.hand_over(index)).flatten());
 }
 
 /// The current one parks for what is none of the scheduler's business.
 pub(super) fn park_otherwise(deadline: Option<Duration>) {
-    inside(|world, me| world.threads[me].at = None);
+    inside(|world, me| {
+        if !world.is_interrupted() {
+            world.threads[me].at = None;
+        }
+    });
     park(deadline);
 }
 
@@ -180,6 +214,10 @@ pub(super) fn park_otherwise(deadline: Option<Duration>) {
 pub(super) fn park(deadline: Option<Duration>) {
     let turn = inside(|world, me| {
         world.record(deadline.map_or(What::Parks, What::ParksUntil));
+        if world.is_interrupted() {
+            world.blame_handler("is about to wait");
+            return world.turn(me, Stance::Blocked);
+        }
         let now = world.now;
         let thread = &mut world.threads[me];
         let stance = if thread.token || deadline.is_some_and(|deadline| deadline <= now) {
@@ -191,7 +229,7 @@ pub(super) fn park(deadline: Option<Duration>) {
         };
         world.turn(me, stance)
     });
-    suspend(turn.flatten());
+    follow(turn.flatten());
     inside(|world, me| {
         let thread = &mut world.threads[me];
         thread.token = false;
@@ -268,10 +306,16 @@ impl World {
     }
 
     pub(super) fn record(&mut self, what: What) {
-        let who = self
-            .current
-            .map_or(Who::Clock, |index| self.threads[index].who);
-        self.record_of(who, what);
+        self.record_of(self.actor(), what);
+    }
+
+    /// Who does what is done now.
+    pub(super) fn actor(&self) -> Who {
+        match (self.interrupts.running(), self.current) {
+            (Some((who, _)), _) => who,
+            (None, Some(index)) => self.threads[index].who,
+            (None, None) => Who::Clock,
+        }
     }
 
     fn record_of(&self, who: Who, what: What) {
@@ -287,6 +331,7 @@ impl World {
     pub(super) fn observe(&mut self, event: CallEvent, address: usize) {
         let Some(me) = self.current else { return };
         match event {
+            _ if self.is_interrupted() => {}
             CallEvent::Awaited | CallEvent::AwaitedAmong => {
                 self.threads[me].awaits = Some(address);
                 self.threads[me].among = event == CallEvent::AwaitedAmong;
@@ -295,7 +340,7 @@ impl World {
             CallEvent::Started => self.threads[me].at = None,
             _ => {}
         }
-        let who = self.threads[me].who;
+        let who = self.actor();
         if let Some(what) = self.book.observe(event, address, (me, who), self.steps) {
             self.record(what);
         }
@@ -367,13 +412,13 @@ impl World {
     }
 
     /// By hand: the body lets `index` go on, up to its next step. Gives what to suspend the body with.
-    fn hand_over(&mut self, index: usize) -> Option<Suspender> {
+    fn hand_over(&mut self, index: usize) -> Option<Turn> {
         if !self.is_ready(index) || self.current != Some(MAIN) {
             return None;
         }
         self.next = Some(index);
         self.turns += 1;
-        self.threads[MAIN].suspender
+        self.threads[MAIN].suspender.map(Turn::Others)
     }
 
     /// By hand: takes the life of somebody who has not begun, and never will.

@@ -3,20 +3,27 @@
 use alloc::{format, vec::Vec};
 use core::{sync::atomic::Ordering, time::Duration};
 
-use super::{MAIN, State, World};
+use super::{MAIN, State, Turn, World};
 use crate::sim::{
     chooser::{Choice, Stance},
     fault::Fault,
-    fiber::Suspender,
     trace::{What, Who},
 };
 
 /// How often in a row somebody may look at what others may change, before they have their turn or time passes.
 const LOOKS: usize = 64;
 
+/// What happens next.
+pub(super) enum Next {
+    /// This one goes on.
+    Run(usize),
+    /// This interrupt comes, before somebody does.
+    Interrupt(usize),
+}
+
 impl World {
-    /// The current one came to a step. Gives what to suspend it with, if it is somebody else's turn.
-    pub(super) fn turn(&mut self, me: usize, stance: Stance) -> Option<Suspender> {
+    /// The current one came to a step. Gives what it has to do before it goes on.
+    pub(super) fn turn(&mut self, me: usize, stance: Stance) -> Option<Turn> {
         self.steps += 1;
         self.live.beats.fetch_add(1, Ordering::Relaxed);
         self.lose_patience();
@@ -24,10 +31,20 @@ impl World {
             // Not even if something is wrong: the lock is the whole process's.
             return None;
         }
+        if self.is_interrupted() && self.fault.is_none() {
+            // A handler is not interrupted.
+            return None;
+        }
+        self.go_on(me, stance)
+    }
+
+    /// Who goes on, where it was the turn of `me`: the current one, or whom it ran an interrupt for.
+    pub(super) fn go_on(&mut self, me: usize, stance: Stance) -> Option<Turn> {
+        let here = self.current?;
         let panicking = std::thread::panicking();
         if !panicking {
             // What it panicked with was caught by the user's own code.
-            self.threads[me].panic = None;
+            self.threads[here].panic = None;
         }
         if self.fault.is_none() {
             // The standard library counts panics by the real thread: while one unwinds, others would seem to.
@@ -36,30 +53,31 @@ impl World {
                 return None;
             }
             match self.pick(me, stance) {
-                Some(next) if next == me => return None,
-                Some(next) => {
-                    self.threads[me].unwinds = unwinds;
+                Some(Next::Run(next)) if next == here => return None,
+                Some(Next::Run(next)) => {
+                    self.threads[here].unwinds = unwinds;
                     self.next = Some(next);
                     self.turns += 1;
                 }
+                Some(Next::Interrupt(number)) => return self.come(number, (me, stance)),
                 None => self.stop(),
             }
         }
-        self.threads[me].suspender
+        self.threads[here].suspender.map(Turn::Others)
     }
 
     pub(super) fn is_ready(&self, index: usize) -> bool {
         self.threads[index].state == State::Ready
     }
 
-    /// Whose turn it is, where `me` is running, or ran last; `None` if nobody can go on.
-    pub(super) fn pick(&mut self, me: usize, stance: Stance) -> Option<usize> {
+    /// What is next, where `me` is running, or ran last; `None` if nobody can go on.
+    pub(super) fn pick(&mut self, me: usize, stance: Stance) -> Option<Next> {
         if self.rules.by_hand && self.is_ready(MAIN) {
             // Whoever the body has run goes no further than a step.
-            return Some(MAIN);
+            return Some(Next::Run(MAIN));
         }
         if self.rules.by_hand && stance == Stance::GoesOn {
-            return Some(me);
+            return Some(Next::Run(me));
         }
         loop {
             let options = self.options(me, stance);
@@ -69,8 +87,9 @@ impl World {
             match self.choose(&options, me, stance) {
                 Choice::Run(index) => {
                     self.threads[index].since = self.steps;
-                    return Some(index);
+                    return Some(Next::Run(index));
                 }
+                Choice::Interrupt(number) => return Some(Next::Interrupt(number)),
                 Choice::Wake(index) => {
                     self.spurious -= 1;
                     self.wake_spuriously(index);
@@ -120,6 +139,9 @@ impl World {
         }) {
             return alloc::vec![*late];
         }
+        if let Some(overdue) = self.overdue(me, fair) {
+            return alloc::vec![overdue];
+        }
         // Whoever looks may go on looking; but not for ever, while others could change what it looks for.
         let looks_on = stance == Stance::Polls && self.threads[me].looked.1 < LOOKS;
         let is_idle = options.is_empty() && !looks_on;
@@ -130,9 +152,16 @@ impl World {
             let parked = |index: &usize| matches!(self.threads[*index].state, State::Parked(_));
             options.extend((0..count).filter(parked).map(Choice::Wake));
         }
-        if looks_on || (stance == Stance::Polls && options.is_empty()) {
+        let mut interrupts = self.offered(me).peekable();
+        if looks_on
+            || (stance == Stance::Polls && options.is_empty() && interrupts.peek().is_none())
+        {
             options.push(Choice::Run(me));
         }
+        // They do not come by themselves, as long as anybody can go on, and then before time passes. What counts as an interruption of
+        // somebody comes last.
+        let place = usize::from(!is_idle && !options.is_empty());
+        options.splice(place..place, interrupts);
         options
     }
 
@@ -174,6 +203,17 @@ impl World {
         } else {
             thread.token = true;
         }
+    }
+
+    /// As [`unpark`](Self::unpark), and says whose it is; nothing if there is no such thread, or it has ended.
+    pub(in crate::sim) fn unpark_number(&mut self, index: usize) -> Option<Who> {
+        let thread = self.threads.get(index)?;
+        if thread.state == State::Ended {
+            return None;
+        }
+        let who = thread.who;
+        self.unpark(index);
+        Some(who)
     }
 
     /// Wakes `index` without a token; false if it is not parked.
