@@ -9,6 +9,8 @@ mod handle;
 mod inline;
 #[cfg(feature = "alloc")]
 mod map;
+#[cfg(cf_model)]
+mod model;
 #[cfg(feature = "alloc")]
 mod pool;
 #[cfg(feature = "alloc")]

@@ -3,6 +3,8 @@
 use super::call::Given;
 use crate::{
     future::{Future, Refused as RefusedCall, SubmitError},
+    platform::{InterruptUnpark, Lock},
+    queue::Inbox,
     scheduler::{Backend, Pool, Refused, Wanted, Why},
     task::{
         Task,
@@ -27,6 +29,34 @@ pub(super) unsafe fn submit_cell<B: Backend, C: Given, S: Storage<C>>(
     match pool.submit(task, raw, wanted) {
         // SAFETY: a new cell has a reference for its consumer.
         Ok(()) => Ok(unsafe { Future::new(raw) }),
+        // SAFETY: as for this function.
+        Err(refused) => Err(unsafe { take_back::<C, S>(raw, refused) }),
+    }
+}
+
+/// Submits a call that is in a cell, and that nobody waits for, from an interrupt handler.
+///
+/// # Safety
+/// As for [`submit_cell`].
+pub(super) unsafe fn post_cell<B, C, S, L, const N: usize>(
+    pool: &Pool<B>,
+    raw: Raw,
+) -> Result<(), SubmitError<C::Back>>
+where
+    B: Backend<Queue = Inbox<Task, L, N>>,
+    B::Platform: InterruptUnpark,
+    C: Given,
+    S: Storage<C>,
+    L: Lock,
+{
+    raw.state().detach();
+    // SAFETY: a new cell has a reference for its producer.
+    let task = unsafe { Task::new(raw) };
+    match pool.post(task, raw) {
+        Ok(()) => {
+            raw.release();
+            Ok(())
+        }
         // SAFETY: as for this function.
         Err(refused) => Err(unsafe { take_back::<C, S>(raw, refused) }),
     }

@@ -3,7 +3,7 @@
 use super::{Popped, Queue};
 use crate::{
     platform::{Lock, Locked},
-    sync::{AtomicUsize, Ordering, UnsafeCell, const_fn},
+    sync::{AtomicUsize, Essential, Ordering, UnsafeCell, const_fn, essential},
 };
 use core::mem::MaybeUninit;
 
@@ -133,7 +133,9 @@ impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
     /// Takes what came in off the stack, and puts it behind what is in order. Under the lock.
     fn sort(&self, order: &mut Order) {
         // Before the stack is empty, so that nobody finds both empty in between.
-        self.in_order.store(1, Ordering::Relaxed);
+        if essential(Essential::InboxNotes) {
+            self.in_order.store(1, Ordering::Relaxed);
+        }
         // Acquire: the values. Release: whoever sees the empty stack sees the store above.
         let mut name = self.stack.fetch_and(0, Ordering::AcqRel);
         // Newest first: the one that came in first ends up at the front.

@@ -12,6 +12,7 @@ use crate::{
     future::CancelledBy,
     platform::{InterruptUnpark, Lock, Spawner},
     queue::{Inbox, Queue},
+    sync::{Essential, essential},
     task::{Task, header::Raw},
 };
 #[cfg(not(cf_model))]
@@ -86,15 +87,15 @@ where
             return Err(Refused::Back(Why::Full, task));
         }
         let (rouse, census) = self.idle.pushed();
-        if census.is_closed() {
+        if census.is_closed() && essential(Essential::PostLooksAgain) {
             // Nobody waits for it, and nobody else cancels it: no lock is needed to take it back. Its entry stays for whoever passes it.
             self.owner.husk_made();
             if raw.state().cancel(CancelledBy::Shutdown).is_ok() {
                 return Err(Refused::Withdrawn(Why::ShutDown));
             }
             self.owner.husk_passed();
-        } else if rouse && let Some(id) = self.idle.latest() {
-            <B::Platform as InterruptUnpark>::unpark(id);
+        } else if rouse {
+            self.idle.wake_latest();
         }
         self.pend();
         Ok(())

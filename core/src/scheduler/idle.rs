@@ -4,7 +4,7 @@ use core::{pin::pin, ptr::NonNull};
 
 use super::park_list::{ParkList, Parked};
 use crate::{
-    platform::{Locked, Parker, Platform, Point, Unparker},
+    platform::{InterruptUnpark, Locked, Parker, Platform, Point, Unparker},
     sync::{AtomicUsize, Essential, Ordering, Padded, const_fn, essential, fence},
 };
 
@@ -118,7 +118,7 @@ impl<P: Platform> Idle<P> {
                 return Rouse::Nobody;
             }
             if let Some(unparker) = sleepers.pop_latest(here) {
-                self.note_latest(sleepers);
+                self.note_left(sleepers);
                 if essential(Essential::WakerAccounting) {
                     self.census
                         .fetch_add(SEARCHING.wrapping_sub(SLEEPING), Ordering::AcqRel);
@@ -143,17 +143,29 @@ impl<P: Platform> Idle<P> {
     /// Under the lock of the sleepers, of which there are others now.
     fn note_latest(&self, sleepers: &ParkList) {
         let latest = sleepers.latest_id().map_or(0, |id| id + 1);
-        // Relaxed: see `latest`.
+        // Relaxed: see `wake_latest`.
         self.latest.store(latest, Ordering::Relaxed);
     }
 
-    /// The parker of a worker to unpark for a call that an interrupt handler pushed, if that saw `sleeping` workers and none searching.
+    /// As [`note_latest`](Self::note_latest), for one that is there no more: who is awake need not come back soon.
+    fn note_left(&self, sleepers: &ParkList) {
+        if essential(Essential::LatestNoted) {
+            self.note_latest(sleepers);
+        }
+    }
+
+    /// Wakes the latest sleeper for a call that an interrupt handler pushed, if [`pushed`](Self::pushed) asked for that.
     ///
     /// No lock: the worker stays on the list and finds the work itself. If it was woken since, it, or who was woken before it, looked for
     /// work after the push, as does the last searcher once it has found some.
-    pub(crate) fn latest(&self) -> Option<usize> {
+    pub(crate) fn wake_latest(&self)
+    where
+        P: InterruptUnpark,
+    {
         // Relaxed: the fence of `pushed` is between the push and this; a stale value is that of a worker that looks again.
-        self.latest.load(Ordering::Relaxed).checked_sub(1)
+        if let Some(id) = self.latest.load(Ordering::Relaxed).checked_sub(1) {
+            P::unpark(id);
+        }
     }
 
     /// Counts one more worker, searching, which is to be started, if there may be more.
@@ -258,7 +270,7 @@ impl<P: Platform> Idle<P> {
         fence(Ordering::SeqCst);
         while let Some(unparker) = self.sleepers.with(|sleepers| {
             let unparker = sleepers.pop_latest(None)?;
-            self.note_latest(sleepers);
+            self.note_left(sleepers);
             self.census
                 .fetch_add(SEARCHING.wrapping_sub(SLEEPING), Ordering::AcqRel);
             Some(unparker)
@@ -285,7 +297,7 @@ impl<P: Platform> Drop for Listed<'_, P> {
         let woken = self.idle.sleepers.with(|sleepers| {
             let was_listed = sleepers.remove(self.node);
             if was_listed {
-                self.idle.note_latest(sleepers);
+                self.idle.note_left(sleepers);
                 self.idle
                     .census
                     .fetch_add(SEARCHING.wrapping_sub(SLEEPING), Ordering::AcqRel);

@@ -2,14 +2,25 @@
 
 use core::{marker::PhantomData, ptr::NonNull};
 
-use super::producers::{NoRoom, Producers};
+use super::{
+    idle::{Idle, Rouse},
+    producers::{NoRoom, Producers},
+};
 use crate::{
     future::{CancelledBy, Future, Hook, TaskError},
-    platform::{Deadline, Lock, Owner, Platform, Time, WorkerContext},
-    queue::Queue,
-    sync::Shared,
+    platform::{Deadline, InterruptUnpark, Lock, Owner, Platform, Time, WorkerContext},
+    queue::{Inbox, Queue},
+    sync::{Essential, Shared, essential},
     task::{Call, Local, Started, Task, allocate},
 };
+
+/// Takes the oldest value that is `wanted` out of an inbox, as whoever cancels a call in a slot does.
+pub fn remove<T, L: Lock, const N: usize>(
+    inbox: &Inbox<T, L, N>,
+    wanted: impl Fn(&T) -> bool,
+) -> Option<T> {
+    inbox.remove(wanted)
+}
 
 /// A queue with its blocked producers.
 pub struct BlockingQueue<P: Platform, Q> {
@@ -51,6 +62,75 @@ impl<P: Platform, Q> BlockingQueue<P, Q> {
             self.producers.room_made(&self.queue);
         }
         Some(popped.value)
+    }
+}
+
+/// Workers and their queue without a pool: no start, no end, and values for calls.
+pub struct Sleepers<P: Platform, T, const N: usize> {
+    idle: Idle<P>,
+    queue: Inbox<T, P::Lock, N>,
+}
+
+impl<P: Platform, T: Send + 'static, const N: usize> Sleepers<P, T, N> {
+    /// So many workers, which are searching until they come to [`work`](Self::work).
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        let idle = Idle::over(P::Lock::new(), workers);
+        while idle.hire() {}
+        let queue = Inbox::new();
+        Self { idle, queue }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// As a pool does when an interrupt handler submits; says whether there was room.
+    pub fn post(&self, value: T) -> bool
+    where
+        P: InterruptUnpark,
+    {
+        let pushed = self.queue.push(value).is_ok();
+        if pushed && self.idle.pushed().0 {
+            self.idle.wake_latest();
+        }
+        pushed
+    }
+
+    /// As a pool does when a thread submits; says whether there was room.
+    pub fn submit(&self, value: T) -> bool {
+        let pushed = self.queue.push(value).is_ok();
+        if pushed && self.idle.pushed().0 && self.has_work() {
+            self.rouse();
+        }
+        pushed
+    }
+
+    fn rouse(&self) {
+        if let Rouse::Sleeper(unparker) = self.idle.rouse(|| false) {
+            unparker.unpark();
+        }
+    }
+
+    /// As a worker of a pool does, for so many values. After the last it is busy for ever.
+    pub fn work(&self, values: usize, run: impl Fn(T)) {
+        let mut searching = true;
+        let mut left = values;
+        while left > 0 {
+            if let Some(popped) = self.queue.pop() {
+                let was_last = core::mem::take(&mut searching) && self.idle.found();
+                if was_last && essential(Essential::ChainWake) && self.has_work() {
+                    self.rouse();
+                }
+                run(popped.value);
+                left -= 1;
+            } else if searching {
+                self.idle.sleep(|| self.has_work());
+            } else {
+                self.idle.search();
+                searching = true;
+            }
+        }
     }
 }
 

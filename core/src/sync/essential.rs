@@ -30,6 +30,12 @@ pub enum Essential {
     GrowthLooksAgain,
     /// A sleeper that was woken without being taken off the list, by an interrupt handler, looks at the queue.
     WokenLooks,
+    /// Whoever takes a sleeper off the list notes whom an interrupt handler is to wake from then on.
+    LatestNoted,
+    /// An interrupt handler that has pushed a call looks whether the pool was closed, and takes the call back.
+    PostLooksAgain,
+    /// Whoever takes what came into an inbox notes that it is in order, before nothing is left of it where it came in.
+    InboxNotes,
 }
 
 /// Whether this step is to be done: always.

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
-use core::{mem::ManuallyDrop, ops::Deref, ptr::NonNull};
+#[cfg(not(cf_model))]
+use core::mem::ManuallyDrop;
+use core::{ops::Deref, ptr::NonNull};
 
 use super::{AtomicUsize, Ordering, const_fn};
 
@@ -24,6 +26,7 @@ impl<T> Counted<T> {
     }
 
     /// A share that is not counted, because this lives for ever.
+    #[cfg(not(cf_model))]
     #[inline]
     pub(crate) fn lend(&'static self) -> ManuallyDrop<Shared<T>> {
         ManuallyDrop::new(Shared {

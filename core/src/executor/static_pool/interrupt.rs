@@ -6,12 +6,11 @@ use super::{StaticPool, slot::InSlot};
 use crate::{
     executor::{
         call::{AnyValue, Closure, Given},
-        submit::{refuse, take_back},
+        submit::{post_cell, refuse},
     },
     future::SubmitError,
     platform::{ConstLock, InterruptUnpark, Spawner},
     scheduler::Why,
-    task::Task,
 };
 
 /// A [`StaticPool`] as interrupt handlers see it: they submit calls that nobody waits for, and nothing else.
@@ -63,21 +62,9 @@ where
             Ok(raw) => raw,
             Err(call) => return Err(refuse(Why::Full, call.give_back())),
         };
-        raw.state().detach();
-        // SAFETY: a new cell has a reference for its producer.
-        let task = unsafe { Task::new(raw) };
-        match self.pool.pool().post(task, raw) {
-            Ok(()) => {
-                raw.release();
-                Ok(())
-            }
-            Err(refused) => {
-                // SAFETY: the cell is of this type, and the consumer's reference is here.
-                let error =
-                    unsafe { take_back::<Closure<_, AnyValue>, InSlot<P, S, SLOTS>>(raw, refused) };
-                Err(error)
-            }
-        }
+        let pool = self.pool.pool();
+        // SAFETY: the cell is new, and of this type; it lives for ever, and everything in it is `Send` and `'static`.
+        unsafe { post_cell::<_, Closure<_, AnyValue>, InSlot<P, S, SLOTS>, _, _>(&pool, raw) }
     }
 }
 

@@ -1,7 +1,9 @@
-//! What loom explores: the state word, the ring, sleeping and waking, growth, blocked producers, completion, and every pair and
-//! triple of parties of one call.
+//! What loom explores: the state word, the ring, the inbox, sleeping and waking, by interrupt handlers too, growth, blocked producers,
+//! completion, and every pair and triple of parties of one call.
 
 mod completion;
+mod inbox;
+mod interrupts;
 mod one_call;
 mod platform;
 mod pools;
@@ -13,6 +15,9 @@ use crate::harness::{Model, Removal};
 
 /// Preemptions explored: three find what is known to be there, and more take long.
 const USUAL: (usize, usize) = (3, 5);
+
+/// The same for models of a few steps.
+const INBOX: (usize, usize) = (6, 8);
 
 /// All models of this explorer.
 pub fn models() -> Vec<Model> {
@@ -36,6 +41,36 @@ pub fn models() -> Vec<Model> {
             completion::callback_then_taker,
         ),
         Model::new("wait-set-against-completion", (3, 4), completion::wait_set),
+        Model::new("inbox-two-pushers", INBOX, inbox::two_pushers),
+        Model::new("inbox-seen-while-in", INBOX, inbox::seen_while_in),
+        Model::new("inbox-seen-once-pushed", INBOX, inbox::seen_once_pushed),
+        Model::new("inbox-reused", INBOX, inbox::reused),
+        Model::new("inbox-two-poppers", INBOX, inbox::two_poppers),
+        Model::new("inbox-remove-against-pop", INBOX, inbox::remove_against_pop),
+        Model::new(
+            "inbox-remove-against-push",
+            INBOX,
+            inbox::remove_against_push,
+        ),
+        Model::new("inbox-dropped", INBOX, inbox::dropped),
+        Model::new("inbox-cancel-against-take", USUAL, interrupts::cancelled),
+        Model::new("interrupt-idle", (2, 3), interrupts::idle),
+        Model::new("interrupt-two", (1, 2), interrupts::two),
+        Model::new(
+            "interrupt-against-submit",
+            (1, 2),
+            interrupts::against_submit,
+        ),
+        Model::new("interrupt-another", (1, 2), || interrupts::another(true)),
+        Model::new("interrupt-two-of-which-one-waits", (1, 2), || {
+            interrupts::another(false)
+        }),
+        Model::new("interrupt-against-shutdown", (1, 2), || {
+            interrupts::against_shutdown(false)
+        }),
+        Model::new("interrupt-against-cancelling-shutdown", (1, 2), || {
+            interrupts::against_shutdown(true)
+        }),
         Model::new("idle", (2, 3), pools::idle),
         Model::new("idle-chain", (1, 2), pools::chain),
         Model::new("growth", (3, 4), pools::growth),
@@ -69,6 +104,15 @@ pub const REMOVALS: &[Removal] = &[
     (Essential::TakerWaits, "taker-waits", "two-step-completion", &["Causality violation", "concurrent", "the outcome was taken before its callback ran"]),
     (Essential::ProducerSecondLook, "producer-second-look", "blocked-producer", &["deadlock"]),
     (Essential::ProducerPassesOn, "producer-passes-on", "blocked-producers-timeout", &["deadlock"]),
+    (Essential::SubmitterFence, "submitter-fence", "interrupt-two", &["deadlock"]),
+    (Essential::SleeperFence, "sleeper-fence", "interrupt-two", &["deadlock"]),
+    (Essential::SecondLook, "second-look", "interrupt-two", &["deadlock"]),
+    (Essential::WokenLooks, "woken-looks", "interrupt-two", &["deadlock"]),
+    (Essential::ChainWake, "chain-wake", "interrupt-another", &["deadlock"]),
+    (Essential::LatestNoted, "latest-noted", "interrupt-another", &["deadlock"]),
+    (Essential::LatestNoted, "latest-noted", "interrupt-two-of-which-one-waits", &["deadlock"]),
+    (Essential::PostLooksAgain, "post-looks-again", "interrupt-against-shutdown", &["a call was lost"]),
+    (Essential::InboxNotes, "inbox-notes", "inbox-seen-while-in", &["a value was overlooked"]),
 ];
 
 /// Goes through all interleavings of `model`.

@@ -5,6 +5,7 @@
 mod books;
 mod calls;
 mod growth;
+mod interrupts;
 mod maps;
 mod nested;
 mod platform;
@@ -63,6 +64,8 @@ pub fn models() -> Vec<Model> {
         Model::new("refused-starts", USUAL, growth::refused),
         Model::new("initializer-fails", USUAL, growth::initializer_fails),
         Model::new("map-dropped", USUAL, maps::dropped),
+        Model::new("interrupts", USUAL, interrupts::submit),
+        Model::new("interrupts-shutdown", USUAL, interrupts::against_shutdown),
     ];
     models.extend(shutdown::FORMS.map(|(name, wait, cancel)| {
         Model::new(name, USUAL, move || shutdown::against_submit(wait, cancel))
@@ -81,6 +84,11 @@ pub const REMOVALS: &[Removal] = &[
     (Essential::TakerWaits, "taker-waits", "one-call", &["the outcome was taken before"]),
     (Essential::ProducerSecondLook, "producer-second-look", "blocked-producers", &["deadlock!"]),
     (Essential::ProducerPassesOn, "producer-passes-on", "blocked-timeout", &["deadlock!"]),
+    (Essential::SecondLook, "second-look", "interrupts", &["deadlock!"]),
+    (Essential::ChainWake, "chain-wake", "interrupts", &["deadlock!"]),
+    (Essential::WokenLooks, "woken-looks", "interrupts", &["deadlock!"]),
+    (Essential::PostLooksAgain, "post-looks-again", "interrupts-shutdown", &["a call was lost"]),
+    (Essential::InboxNotes, "inbox-notes", "interrupts", &["deadlock!"]),
 ];
 
 /// Draws schedules for `model`: the same each time. First evenly, then with few preemptions at drawn places, which finds what

@@ -1,7 +1,7 @@
 //! Shuttle's threads as a platform of the core, and the pools that the models use.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::NonNull,
     sync::{
@@ -16,8 +16,8 @@ use concurrent_futures_core::{
     executor::Pool,
     future::{ErrorHook, PanicPayload},
     platform::{
-        CallEvent, Clock, Current, Entry, Lock, Parker, Platform, Point, SpawnError, Spawner,
-        Stripe, Time, Unparker, WorkerContext,
+        CallEvent, Clock, ConstLock, Current, Entry, InterruptUnpark, Lock, Parker, Platform,
+        Point, SpawnError, Spawner, Stripe, Time, Unparker, WorkerContext,
     },
     queue::{Policy, Ring},
     scheduler::{Backend, Config, Initializer},
@@ -56,6 +56,10 @@ unsafe impl Lock for ModelLock {
     }
 }
 
+impl ConstLock for ModelLock {
+    const NEW: Self = Self(shuttle::sync::Mutex::new(()));
+}
+
 /// The token of a shuttle thread.
 pub struct ModelParker;
 
@@ -73,6 +77,16 @@ impl Parker for ModelParker {
         Unparker::new(Waker::from(Arc::new(WakeThread(thread::current()))))
     }
 
+    fn id(&self) -> usize {
+        let number = || {
+            THREADS.with_borrow_mut(|threads| {
+                threads.push(thread::current());
+                threads.len() - 1
+            })
+        };
+        NUMBER.with(|known| *known.get_or_init(number))
+    }
+
     fn park(&self) {
         thread::park();
     }
@@ -88,6 +102,8 @@ impl Parker for ModelParker {
 // Of the system: all of a model runs on one of its threads, and every execution begins with `restart`.
 std::thread_local! {
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// Those that have a number, by it.
+    static THREADS: RefCell<Vec<thread::Thread>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A clock that stands still but for timed waits: now and then one of them takes until its deadline.
@@ -105,6 +121,7 @@ pub const SHORT: Duration = Duration::from_millis(1);
 /// The beginning of an execution.
 pub fn restart() {
     NOW.set(Duration::ZERO);
+    THREADS.with_borrow_mut(Vec::clear);
 }
 
 shuttle::lazy_static! {
@@ -114,6 +131,7 @@ shuttle::lazy_static! {
 
 shuttle::thread_local! {
     static CURRENT: Cell<Option<NonNull<WorkerContext>>> = Cell::new(None);
+    static NUMBER: OnceCell<usize> = OnceCell::new();
 }
 
 // SAFETY: there is one lock for each kind of stripe; `CURRENT` is this thread's, set inside `enter` and restored after.
@@ -174,6 +192,16 @@ unsafe impl Platform for Model {
 
     fn observe(event: CallEvent, address: usize) {
         books::note(event, address);
+    }
+}
+
+// SAFETY: nobody holds a thread's token for longer than a moment, while no thread is switched.
+unsafe impl InterruptUnpark for Model {
+    fn unpark(id: usize) {
+        let thread = THREADS.with_borrow(|threads| threads.get(id).cloned());
+        if let Some(thread) = thread {
+            thread.unpark();
+        }
     }
 }
 
