@@ -75,7 +75,7 @@ pub(crate) fn block(raw: Raw, until: Until, deadline: Deadline) -> Result<(), No
             return Err(NotYet::TimedOut);
         }
     }
-    let elsewhere = raw.header().vtable.is_elsewhere;
+    let elsewhere = cfg!(feature = "alloc") && raw.header().vtable.is_elsewhere;
     if spin(elsewhere, |turn| runtime.relax(turn), reached) {
         return Ok(());
     }
@@ -176,6 +176,10 @@ pub(crate) fn claim(raw: Raw) -> bool {
 /// Whether nobody may be left to bring the outcome if `current` waits for it: it looks after a worker of the call's own pool that runs its
 /// calls elsewhere, so that it cannot run this one here.
 pub(crate) fn strands(raw: Raw, current: Current) -> bool {
+    // Only with an allocator calls run elsewhere.
+    if !cfg!(feature = "alloc") {
+        return false;
+    }
     let Current::Worker(worker) = current else {
         return false;
     };

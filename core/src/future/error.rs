@@ -359,7 +359,7 @@ impl<F> fmt::Display for SubmitError<F> {
             Self::Broken(broken, _) => fmt::Display::fmt(broken, f),
             Self::ShutDown(_) => f.write_str("the executor was shut down and takes no more calls"),
             Self::Full(_) => f.write_str(
-                "the queue of the executor is full; wait, raise its capacity or choose another policy",
+                "the executor has no room for the call; wait, give it a larger capacity or more slots, or choose another policy",
             ),
             Self::NoWorker(_) => f.write_str(
                 "the executor has no worker and the platform refused to start one; free threads or memory and submit again",

@@ -24,7 +24,7 @@ pub struct PanicPayload {
 
 /// What a platform caught. Without an allocator only the fact.
 #[cfg(not(feature = "alloc"))]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PanicPayload(());
 
 impl PanicPayload {
@@ -35,10 +35,12 @@ impl PanicPayload {
         Self { payload, location }
     }
 
-    /// The fact that user code panicked.
-    #[cfg(not(feature = "alloc"))]
+    /// The fact that user code panicked, and nothing of what with.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn unknown() -> Self {
+        #[cfg(feature = "alloc")]
+        return Self::new(Box::new(()), None);
+        #[cfg(not(feature = "alloc"))]
         Self(())
     }
 }

@@ -19,7 +19,8 @@ use crate::{
 /// not allowed, or there is no clock for the timeout, it returns at once. On a worker of their pool, futures that nobody has started are run
 /// here if there is no timeout. A future that is in the slice twice, by reference, stays there twice.
 ///
-/// While it waits for the first of several it is registered with all of them by nodes on its stack, of some hundred bytes each.
+/// While it waits for the first of several it is registered with all of them by nodes on its stack, of some hundred bytes each: for many,
+/// or on a small stack, [`wait`](fn@super::wait) and [`WaitSet`](super::WaitSet) need less.
 ///
 /// ```
 /// use concurrent_futures::{ReturnWhen, ThreadPoolExecutor};
@@ -65,7 +66,7 @@ fn wait_for_one<F: AsFuture>(futures: &[F], deadline: Deadline, return_when: Ret
     let mut turn = 0;
     while !is_over(futures, return_when) {
         let current = runtime.current();
-        if matches!(current, Current::MustNotBlock) {
+        if matches!(current, Current::MustNotBlock) || deadline.is_over(|| runtime.now()) {
             return;
         }
         let mut calls = futures.iter().map(|future| future.as_future().raw());
@@ -77,9 +78,6 @@ fn wait_for_one<F: AsFuture>(futures: &[F], deadline: Deadline, return_when: Ret
             continue;
         }
         if deadline == Deadline::Never && calls.any(|raw| strands(raw, current)) {
-            return;
-        }
-        if deadline.is_over(|| runtime.now()) {
             return;
         }
         if runtime.relax(turn) {
@@ -122,8 +120,13 @@ fn park<F: AsFuture>(
         return;
     }
     let node = pin!(Node::new(Role::Observer(runtime.unparker().into_waker())));
-    // Done since: look again.
+    // If it is done since: look again.
     if let Some(_registered) = Registered::new(raw, node.as_ref(), Until::Done) {
+        // Where all have to be done, it is enough to wait for any.
+        let rest = match return_when {
+            ReturnWhen::AllCompleted => &[],
+            _ => rest,
+        };
         park(rest, first.or(Some(future)), runtime, deadline, return_when);
     }
 }

@@ -372,15 +372,15 @@ impl<F: AsFuture> WaitSet<F> {
             if matches!(current, Current::MustNotBlock) {
                 return Err(NotYet::WouldBlock);
             }
+            if deadline.is_over(|| runtime.now()) {
+                return Err(NotYet::TimedOut);
+            }
             if (deadline == Deadline::Never && self.claim_one(current)) || self.pump_one() {
                 continue;
             }
             let mut members = self.members.values();
             if deadline == Deadline::Never && members.any(|(f, _)| strands(f.raw(), current)) {
                 return Err(NotYet::WouldBlock);
-            }
-            if deadline.is_over(|| runtime.now()) {
-                return Err(NotYet::TimedOut);
             }
             if runtime.relax(turn) {
                 turn += 1;

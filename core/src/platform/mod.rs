@@ -26,7 +26,7 @@ pub use spawner::{Entry, SpawnError, Spawner};
 pub(crate) use spin::spin;
 pub use ticks::Ticks;
 
-use crate::future::PanicPayload;
+use crate::{future::PanicPayload, sync::AbortOnUnwind};
 
 /// Where calls run: the operations that differ between an operating system, bare metal and a simulator.
 ///
@@ -36,7 +36,7 @@ use crate::future::PanicPayload;
 /// # Safety
 /// `stripe` gives the same lock for the same arguments, always. `current` gives `Worker` of a context only on the thread that is
 /// inside `enter` with it, the innermost one. `enter` and `with_parker` run what they are given exactly once before they
-/// return, on the calling thread, and `catch` likewise, where it does not end the program.
+/// return, on the calling thread, and `catch` likewise; it catches every panic, or ends the program.
 ///
 /// # Example
 /// A platform for a program with one thread, where nobody else could ever wake it:
@@ -86,17 +86,20 @@ pub unsafe trait Platform: Sized + 'static {
 
     /// Runs user code and catches its panic, where the platform can.
     ///
-    /// The default does not catch, for platforms where a panic ends the program, as with `panic = "abort"`. Where it unwinds,
-    /// the platform must catch it, or a panic of a call goes through the worker that runs it.
+    /// The default does not catch, for platforms where a panic ends the program, as with `panic = "abort"`. Where it would unwind, it ends
+    /// the program all the same: nothing may unwind through what calls this.
     ///
     /// # Errors
     /// What the code panicked with.
     #[inline]
     fn catch<R>(code: impl FnOnce() -> R) -> Result<R, PanicPayload> {
-        Ok(code())
+        let guard = AbortOnUnwind("a panic on a platform that does not catch it");
+        let result = code();
+        guard.disarm();
+        Ok(result)
     }
 
-    /// Who is calling.
+    /// Who is calling. In an interrupt handler that is [`Current::MustNotBlock`], whatever it interrupted.
     fn current() -> Current;
 
     /// Runs `life` with [`current`](Self::current) answering `Worker(context)` on this thread, and restores it after, also
@@ -137,7 +140,8 @@ pub unsafe trait Platform: Sized + 'static {
 ///
 /// # Safety
 /// [`unpark`](Self::unpark) may be called from anywhere, interrupt handlers included, takes a bounded time, and neither runs nor drops
-/// anything of a user's. Nothing in it waits for a lock that whoever was interrupted, or another core, may hold.
+/// anything of a user's. Nothing in it waits for a lock that whoever was interrupted may hold, or that somebody else holds for long. Every
+/// parker has an [id](Parker::id) of its own.
 pub unsafe trait InterruptUnpark: Platform {
     /// Puts the token of the parker of this [id](Parker::id), as its unparker would. If its thread has ended, nothing happens, or another
     /// thread that has the number now returns early.

@@ -18,7 +18,10 @@ const FIRST: usize = 2;
 ///
 /// A push claims a free node and puts it on a stack of what came in. Whoever pops does so under the lock, for which handlers never wait: when
 /// the nodes in order are used up it takes the whole stack, and turns it round. A push that is interrupted half-way holds up nobody: its
-/// node is not on the stack yet. The number of steps of a push is bounded by the capacity, and by what others push meanwhile.
+/// node is not on the stack yet. The number of steps of a push is bounded by the capacity, and by what others push meanwhile; on a target
+/// without compare-and-swap each step is a critical section.
+///
+/// While several push and pop, [`len`](Queue::len) is a guess, and a push may be refused that has looked at each place while it was taken.
 ///
 /// The stack is Treiber's (R. K. Treiber, Systems Programming: Coping with Parallelism, IBM, 1986); as nodes leave it only all together, a
 /// node that comes back in between does no harm.
@@ -157,8 +160,8 @@ impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
         order.last = newest;
     }
 
-    /// Takes out of the order the node that follows `previous`, which is 0 for the first. Under the lock.
-    fn unlink<'a>(&'a self, order: &mut Order, previous: usize) -> Option<&'a Node<T>> {
+    /// Takes the value of the node that follows `previous` in the order, which is 0 for the first, and frees the node. Under the lock.
+    fn take(&self, order: &mut Order, previous: usize) -> Option<T> {
         let name = match self.node(previous) {
             Some(node) => node.next.load(Ordering::Relaxed),
             None => order.first,
@@ -172,7 +175,11 @@ impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
         if order.last == name {
             order.last = previous;
         }
-        Some(node)
+        // SAFETY: the node was in order, so its value is there, and under the lock nobody else takes it.
+        let value = node.value.with(|value| unsafe { value.cast::<T>().read() });
+        // Release: whoever claims the node writes after this read.
+        node.next.store(FREE, Ordering::Release);
+        Some(value)
     }
 
     /// Notes whether there are nodes in order, at the end of each section.
@@ -182,18 +189,9 @@ impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
             .store(usize::from(order.first > END), Ordering::Relaxed);
     }
 
-    /// Moves the value out of a node that was unlinked, and frees the node.
-    fn take(node: &Node<T>) -> T {
-        // SAFETY: the node was on the stack, so its value is there; whoever unlinked it is alone with it.
-        let value = node.value.with(|value| unsafe { value.cast::<T>().read() });
-        // Release: whoever claims the node writes after this read.
-        node.next.store(FREE, Ordering::Release);
-        value
-    }
-
     /// Takes the oldest value out that is `wanted`. The closure is called under the lock, so it must not come back here.
     pub(crate) fn remove(&self, wanted: impl Fn(&T) -> bool) -> Option<T> {
-        let node = self.order.with(|order| {
+        self.order.with(|order| {
             self.sort(order);
             let (mut previous, mut name) = (0, order.first);
             let found = loop {
@@ -205,15 +203,14 @@ impl<T, L: Lock, const N: usize> Inbox<T, L, N> {
                     wanted(unsafe { &*value.cast::<T>() })
                 });
                 if is_wanted {
-                    break self.unlink(order, previous);
+                    break self.take(order, previous);
                 }
                 previous = name;
                 name = node.next.load(Ordering::Relaxed);
             };
             self.note(order);
             found
-        });
-        node.map(Self::take)
+        })
     }
 }
 
@@ -241,16 +238,15 @@ impl<T: Send + 'static, L: Lock, const N: usize> Queue<T> for Inbox<T, L, N> {
     }
 
     fn pop(&self) -> Option<Popped<T>> {
-        let (node, waiting) = self.order.with(|order| {
+        self.order.with(|order| {
             if order.first <= END {
                 self.sort(order);
             }
-            let node = self.unlink(order, 0);
+            let value = self.take(order, 0);
             self.note(order);
-            node.map(|node| (node, order.waiting))
-        })?;
-        let value = Self::take(node);
-        Some(Popped { value, waiting })
+            let waiting = order.waiting;
+            value.map(|value| Popped { value, waiting })
+        })
     }
 
     fn len(&self) -> usize {

@@ -3,7 +3,7 @@
 #[cfg(not(cf_model))]
 use core::mem::ManuallyDrop;
 
-use super::{Backend, Pool, Refused, Why};
+use super::{Backend, Pool, Refused, Why, Workers, idle::Census};
 #[cfg(not(cf_model))]
 use super::{Core, End, Idle, Producers, Returned};
 #[cfg(all(feature = "alloc", not(cf_model)))]
@@ -64,7 +64,12 @@ impl<B: Backend> Pool<B> {
 
     /// Starts as many workers as there may be; says how many there are.
     pub(crate) fn start_all(&self) -> usize {
-        while self.idle.hire() && self.start_worker().is_ok() {}
+        // No more often: a worker that the platform accepts may end, or be dropped, at once.
+        for _ in 0..self.idle.max_workers() {
+            if !self.idle.hire() || self.start_worker().is_err() {
+                break;
+            }
+        }
         self.idle.census().total()
     }
 }
@@ -80,18 +85,21 @@ where
     where
         B::Platform: InterruptUnpark,
     {
-        if self.idle.census().is_closed() {
-            return Err(Refused::Back(Why::ShutDown, task));
+        if let Some(why) = self.unattended(self.idle.census()) {
+            return Err(Refused::Back(why, task));
         }
         if let Err(task) = self.queue.push(task) {
             return Err(Refused::Back(Why::Full, task));
         }
         let (rouse, census) = self.idle.pushed();
-        if census.is_closed() && essential(Essential::PostLooksAgain) {
-            // Nobody waits for it, and nobody else cancels it: no lock is needed to take it back. Its entry stays for whoever passes it.
+        if essential(Essential::PostLooksAgain)
+            && let Some(why) = self.unattended(census)
+        {
+            // Nobody waits for it, so no lock is needed to take it back; a worker, or a shutdown that cancels, may be faster. Its entry
+            // stays for whoever passes it: in a pool that is closed that may be nobody, and its slot is not used again.
             self.owner.husk_made();
             if raw.state().cancel(CancelledBy::Shutdown).is_ok() {
-                return Err(Refused::Withdrawn(Why::ShutDown));
+                return Err(Refused::Withdrawn(why));
             }
             self.owner.husk_passed();
         } else if rouse {
@@ -99,6 +107,17 @@ where
         }
         self.pend();
         Ok(())
+    }
+
+    /// Why nobody would run a call that an interrupt handler submits, if that is so.
+    fn unattended(&self, census: Census) -> Option<Why> {
+        if census.is_closed() {
+            Some(Why::ShutDown)
+        } else if B::WORKERS == Workers::Own && census.total() == 0 {
+            Some(Why::NoWorker)
+        } else {
+            None
+        }
     }
 
     /// Takes the entry of a call that the calling thread has cancelled or claimed out of the queue, if it is there still.

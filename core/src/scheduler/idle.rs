@@ -142,7 +142,7 @@ impl<P: Platform> Idle<P> {
 
     /// Under the lock of the sleepers, of which there are others now.
     fn note_latest(&self, sleepers: &ParkList) {
-        let latest = sleepers.latest_id().map_or(0, |id| id + 1);
+        let latest = sleepers.latest_id().map_or(0, |id| id.wrapping_add(1));
         // Relaxed: see `wake_latest`.
         self.latest.store(latest, Ordering::Relaxed);
     }
@@ -210,9 +210,15 @@ impl<P: Platform> Idle<P> {
         before.searching() == 1
     }
 
-    /// A caller that runs a call of a pool without workers counts as one for as long.
-    pub(crate) fn enter(&self) {
-        self.census.fetch_add(TOTAL, Ordering::AcqRel);
+    /// A caller that runs a call of a pool without workers counts as one for as long. False if there are as many as can be counted.
+    pub(crate) fn enter(&self) -> bool {
+        self.sleepers.with(|_| {
+            let may = self.census().total() < MOST_WORKERS;
+            if may {
+                self.census.fetch_add(TOTAL, Ordering::AcqRel);
+            }
+            may
+        })
     }
 
     /// A worker, counted as `searching` or not, is gone.

@@ -29,7 +29,7 @@ pub(crate) enum Why {
 pub(crate) enum Refused {
     /// Here: it never was in the queue.
     Back(Why, Task),
-    /// Still in the queue's memory, CANCELLED; the call itself is to be moved out by the submitter.
+    /// Maybe still in the queue, CANCELLED; the call itself is to be moved out by the submitter.
     Withdrawn(Why),
 }
 

@@ -219,11 +219,27 @@ impl<B: Backend> Pool<B> {
 
     /// Runs one call of a pool without workers on the calling thread; false if there is none.
     pub(crate) fn pump(&self) -> bool {
-        let Some(task) = self.take() else {
-            return false;
-        };
-        self.run_as_worker(task);
-        true
+        // Before it takes one: a shutdown that finds no call finds the caller.
+        self.as_worker(|| {
+            let task = self.take();
+            let found = task.is_some();
+            if let Some(Started::Run(running)) = task.map(|task| task.start(&self.owner)) {
+                self.run_in_context(running);
+            }
+            found
+        })
+    }
+
+    /// Counts the caller, of a pool without workers, as one.
+    fn as_worker<R>(&self, code: impl FnOnce() -> R) -> R {
+        // Where the pool has workers of its own, whoever runs a call by hand takes none of their places.
+        let counted = B::WORKERS != Workers::Own && self.idle.enter();
+        let result = code();
+        if counted {
+            self.idle.leave(false);
+            self.worker_gone();
+        }
+        result
     }
 
     /// Runs a call on the calling thread, which is a worker for as long.
@@ -234,22 +250,17 @@ impl<B: Backend> Pool<B> {
     }
 
     pub(crate) fn run_started(&self, running: Running) {
+        self.as_worker(|| self.run_in_context(running));
+    }
+
+    fn run_in_context(&self, running: Running) {
         let context = WorkerContext::new(self.owner(), B::Platform::current());
         context.set_local(Some(Local::NONE.0));
-        // Where the pool has workers of its own, whoever runs a call by hand takes none of their places.
-        let counts = B::WORKERS != Workers::Own;
-        if counts {
-            self.idle.enter();
-        }
         B::Platform::enter(&context, || {
             let ran = running.run(Local::NONE);
             self.owner.ran();
             ran.finish(self.hook(), &mut || ());
         });
-        if counts {
-            self.idle.leave(false);
-            self.worker_gone();
-        }
     }
 
     /// Puts a call that was taken and not started back, ahead of all others (the last of the four seams).

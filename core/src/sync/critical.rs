@@ -27,11 +27,12 @@ impl AtomicUsize {
     #[inline]
     fn update(&self, change: impl FnOnce(usize) -> Option<usize>) -> Result<usize, usize> {
         critical_section::with(|_| {
-            // Relaxed: entering and leaving the critical section orders both accesses.
+            // Relaxed: entering the critical section orders it after what others did in theirs.
             let old = self.0.load(Ordering::Relaxed);
             match change(old) {
                 Some(new) => {
-                    self.0.store(new, Ordering::Relaxed);
+                    // Release: whoever loads it needs no critical section for that.
+                    self.0.store(new, Ordering::Release);
                     Ok(old)
                 }
                 None => Err(old),

@@ -92,17 +92,14 @@ pub(crate) fn abort(why: &str) -> ! {
 }
 
 /// Ends the program if it is dropped, which is when what it guards unwinds.
-#[cfg(feature = "alloc")]
 pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
 
-#[cfg(feature = "alloc")]
 impl AbortOnUnwind {
     pub(crate) fn disarm(self) {
         core::mem::forget(self);
     }
 }
 
-#[cfg(feature = "alloc")]
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
         abort(self.0);

@@ -133,12 +133,14 @@ impl Raw {
         self.wake_all(&sorted.observers, &mut last, hook, before_user_code);
         let mut settled = published;
         if published.has_callbacks() {
-            if let Some(last) = last.take() {
-                wake(self.runtime(), last, hook, before_user_code);
-            }
-            before_user_code();
             #[cfg(feature = "alloc")]
-            self.run_callbacks(&sorted.callbacks, hook);
+            {
+                if let Some(last) = last.take() {
+                    wake(self.runtime(), last, hook, before_user_code);
+                }
+                before_user_code();
+                self.run_callbacks(&sorted.callbacks, hook);
+            }
             settled = self.locked(|| self.state().settle());
         }
         self.wake_all(&self.header().waiters, &mut last, hook, before_user_code);

@@ -4,7 +4,8 @@
 //! The `state` word says which of the two is there and who may touch it. The rules, once for all:
 //!
 //! * **References.** Producer (queue entry, runner or [`Promise`](crate::future::Promise)) and consumer
-//!   ([`Future`](crate::future::Future)) hold one each, a scope a third. The last to go frees the block.
+//!   ([`Future`](crate::future::Future)) hold one each, a scope a third. The last to go frees the block. Whoever claims or cancels a call
+//!   does so on behalf of one who holds a reference and keeps it for as long: that may be the only one left, where the entry leaves the queue.
 //! * **The call** is there while PENDING. Whoever moves the state away from PENDING owns it: the runner moves it out, the
 //!   canceller drops it.
 //! * **The outcome** is there from FINISHED until TAKEN. The runner writes it while RUNNING. After FINISHED anybody with a

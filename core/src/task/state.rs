@@ -306,7 +306,8 @@ impl State {
     /// The future is dropped.
     pub(crate) fn let_go(&self) -> LetGo {
         let gone = self.update(Ordering::AcqRel, |word| {
-            // An unsettled call has another reference: that of whoever will settle it.
+            // An unsettled call has another reference, that of whoever will settle it; or this future is lent to whoever claimed or
+            // cancelled the call, and is not dropped yet.
             (!Snapshot(word).is_settled()).then_some((word | GONE) - REF)
         });
         match gone {

@@ -49,10 +49,13 @@ where
     /// Submits a call that nobody waits for. It runs as one from a thread does, and what it leaves is dropped there.
     ///
     /// The number of steps is bounded, by `SLOTS` and by what others submit at the same time; no lock is taken, no code of the user's is
-    /// called or dropped, but a [pender](StaticPool::with_pender). A sleeping worker is woken; none is started.
+    /// called or dropped, but a [pender](StaticPool::with_pender). (Without compare-and-swap each step is a critical section, which the
+    /// program's implementation of those makes as it likes.) A sleeping worker is woken; none is started: see [`start`](StaticPool::start).
+    /// If those that there are are all busy, the call waits for one of them, even if there may be more.
     ///
     /// # Errors
-    /// [`SubmitError`] with the closure, if all slots are busy or the pool is shut down. Whoever drops it drops it here, in the handler.
+    /// [`SubmitError`] with the closure, if all slots are busy, the pool is shut down, or no worker was started yet. Whoever drops it drops
+    /// it here, in the handler.
     pub fn submit_detached<F>(self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,

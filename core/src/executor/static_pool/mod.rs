@@ -29,8 +29,9 @@ pub use pumped::Pumped;
 ///
 /// A slot holds one call from its submission until both the pool and the future have let go of it: until the call is over, or cancelled, and
 /// its future is consumed or dropped. `BYTES` is the room for a call, its closure or its function and arguments, and, once that is over, for
-/// its outcome, a `Result<R, TaskError>`. Both may be aligned to 8 bytes at most. Whatever does not fit is an error when the program is
-/// compiled (`cargo check` does not see it), which says the sizes. Where all slots are busy, submitting is an error that hands the call back.
+/// what it returned. Both may be aligned to 8 bytes at most. Whatever does not fit is an error when the program is compiled (`cargo check`
+/// does not see it), which says the sizes. Where all slots are busy, submitting is an error that hands the call back. On 32 bits a slot takes
+/// some 60 bytes besides.
 ///
 /// Whoever waits for a call, or asks, runs the calls, if the pool is [`Pumped`]; with another [`Spawner`] workers do, the first of which is
 /// started by the first submission, or by [`start`](Self::start).

@@ -19,21 +19,21 @@ use crate::{
 /// What a slot is aligned to.
 const ALIGN: usize = 8;
 
-/// The largest call that a slot has room for.
+/// The largest call that a slot has room for, and its output.
 #[repr(C, align(8))]
 struct Largest<const BYTES: usize>(MaybeUninit<[u8; BYTES]>);
 
 const _: () = assert!(align_of::<Largest<0>>() == ALIGN);
 
 impl<const BYTES: usize> Call for Largest<BYTES> {
-    type Output = ();
+    type Output = Self;
 
-    fn call(self, _: Local) -> Outcome<()> {
-        Ok(())
+    fn call(self, _: Local) -> Outcome<Self> {
+        Ok(self)
     }
 }
 
-/// Checks, where it is used, that a call and its outcome have room in a slot.
+/// Checks, where it is used, that a call and what it returns have room in a slot. The room for an error in place of that is the slot's own.
 pub(super) struct Fits<C, R, const BYTES: usize>(PhantomData<(C, R)>);
 
 impl<C, R, const BYTES: usize> Fits<C, R, BYTES> {
@@ -46,10 +46,10 @@ impl<C, R, const BYTES: usize> Fits<C, R, BYTES> {
                 BYTES
             );
         }
-        if size_of::<Outcome<R>>() > BYTES {
+        if size_of::<R>() > BYTES {
             const_panic::concat_panic!(
-                display: "the outcome is too large for this static pool: the result of the call, with the error that may be in its place, takes ",
-                size_of::<Outcome<R>>(),
+                display: "the outcome is too large for this static pool: what the call returns takes ",
+                size_of::<R>(),
                 " bytes, and a slot has ",
                 BYTES
             );
@@ -62,10 +62,10 @@ impl<C, R, const BYTES: usize> Fits<C, R, BYTES> {
                 ALIGN
             );
         }
-        if align_of::<Outcome<R>>() > ALIGN {
+        if align_of::<R>() > ALIGN {
             const_panic::concat_panic!(
-                display: "the outcome is over-aligned for a static pool: it is aligned to ",
-                align_of::<Outcome<R>>(),
+                display: "the outcome is over-aligned for a static pool: what the call returns is aligned to ",
+                align_of::<R>(),
                 " bytes, and a slot to ",
                 ALIGN
             );
