@@ -2,12 +2,19 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
+    pin::pin,
     sync::atomic::{AtomicUsize, Ordering},
+    task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use concurrent_futures::{
-    StdPlatform, ThreadPoolExecutor,
-    core::platform::{Parker, Platform},
+    ReturnWhen, StdPlatform, ThreadPoolExecutor,
+    core::{
+        executor::StaticPool,
+        future::wait_in,
+        platform::{Entry, Parker, Platform, SpawnError, Spawner},
+    },
 };
 use concurrent_futures_tests::eventually;
 
@@ -137,8 +144,81 @@ fn a_pool_leaves_nothing() {
     assert_eq!((open(), held()), (before, held_before));
 }
 
+/// What is done with a pool in a `static`, round by round; each of them is over when it returns.
+fn use_a_static_pool() {
+    static POOL: StaticPool<StdPlatform, 4, 40> = StaticPool::new();
+    for n in 0..CALLS as u64 {
+        let future = POOL.spawn(sum(n, 1)).unwrap();
+        assert_eq!(future.result().unwrap(), n + 1);
+
+        let [mut first, cancelled, dropped] =
+            [1, 2, 3].map(|m| POOL.submit(|(a, b): (u64, u64)| a + b, (n, m)).unwrap());
+        assert!(poll_once(&mut first).is_pending());
+        assert!(cancelled.cancel());
+        drop(dropped);
+        let extra = POOL.spawn(sum(n, 4)).unwrap();
+        assert!(POOL.spawn(sum(n, 5)).is_err(), "all slots are busy");
+        let mut futures = [first, cancelled];
+        let (done, not_done) = wait_in(&mut futures, ReturnWhen::AllCompleted, None);
+        assert_eq!((done.len(), not_done.len()), (2, 0));
+        assert!(futures[0].result_ref().is_ok() != futures[1].result_ref().is_ok());
+        assert!(!extra.wait_timeout(Duration::ZERO) || extra.done());
+        assert!(POOL.run_until(&extra));
+        drop((futures, extra));
+        assert_eq!((POOL.free_slots(), POOL.run_until_idle()), (4, 0));
+    }
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// What threads and a worker do with another.
+fn use_a_static_pool_with_a_worker(pool: &'static StaticPool<StdPlatform, 2, 40, OneThread>) {
+    for n in 0..CALLS as u64 {
+        let future = pool.spawn(sum(n, 1)).unwrap();
+        assert_eq!(future.result().unwrap(), n + 1);
+        let cancelled = pool.spawn(sum(n, 2)).unwrap();
+        let nested = pool.spawn(move || {
+            pool.spawn(sum(n, 3))
+                .map_or(0, |call| call.result().unwrap())
+        });
+        let never_runs = cancelled.cancel();
+        assert_eq!(cancelled.result().is_err(), never_runs);
+        drop(nested);
+        eventually("the worker has let go of all of them", || {
+            pool.free_slots() == 2
+        });
+    }
+}
+
+/// Starts one thread.
+struct OneThread;
+
+impl Spawner for OneThread {
+    fn spawn(&self, entry: Entry) -> Result<(), SpawnError> {
+        std::thread::spawn(move || entry.run());
+        Ok(())
+    }
+}
+
+fn a_static_pool_allocates_nothing() {
+    static STAFFED: StaticPool<StdPlatform, 2, 40, OneThread> =
+        StaticPool::with_workers(1, OneThread);
+    // What wakes a thread is allocated when that thread waits for the first time.
+    drop(StdPlatform::with_parker(Parker::unparker));
+    let on_the_worker = STAFFED.spawn(|| drop(StdPlatform::with_parker(Parker::unparker)));
+    on_the_worker.unwrap().result().unwrap();
+    let before = (ALLOCATIONS.load(Ordering::SeqCst), open());
+    use_a_static_pool();
+    use_a_static_pool_with_a_worker(&STAFFED);
+    let after = (ALLOCATIONS.load(Ordering::SeqCst), open());
+    assert_eq!(after, before);
+    STAFFED.shutdown(true, false).unwrap();
+}
+
 // One test, so that nobody else allocates meanwhile.
-// contract: T5
+// contract: T5, D2
 #[test]
 fn calls_allocate_once_and_leave_nothing() {
     // What the process keeps from its first pool on, the main thread's parts included.
@@ -146,4 +226,5 @@ fn calls_allocate_once_and_leave_nothing() {
     a_call_is_one_allocation();
     an_idle_pool_holds_nothing_of_finished_calls();
     a_pool_leaves_nothing();
+    a_static_pool_allocates_nothing();
 }

@@ -6,6 +6,7 @@ mod carry;
 mod fast_path;
 mod given_back;
 mod initializer;
+mod interrupts;
 mod nested_wait;
 mod no_more_than_needed;
 mod platform;

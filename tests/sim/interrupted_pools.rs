@@ -129,7 +129,7 @@ fn complete(explored: &Explored, at_least: usize) {
     assert!(explored.runs() >= at_least, "{explored}");
 }
 
-// contract: D2, S9
+// contract: D2, S2
 #[test]
 fn a_pumped_pool_is_interrupted_at_every_step_of_submit_cancel_run_and_result() {
     let explored = all(0).check(|| {
@@ -147,7 +147,7 @@ fn a_pumped_pool_is_interrupted_at_every_step_of_submit_cancel_run_and_result() 
     complete(&explored, 16);
 }
 
-// contract: D2, S9
+// contract: D2, S2
 #[test]
 fn a_pumped_pool_that_two_threads_use_is_interrupted_at_every_step() {
     let explored = all(1).check(|| {

@@ -1,9 +1,15 @@
 //! The bounded queues against the plainest one there is: every sequence of a few steps, for several capacities.
 
-use alloc::{collections::VecDeque, format, rc::Rc, string::ToString};
+extern crate std;
 
-use super::{CapacityError, Deque, Popped, Queue, Ring};
-use crate::platform::SpinLock;
+use alloc::{collections::VecDeque, format, rc::Rc, string::ToString};
+use core::{
+    cell::Cell,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use super::{CapacityError, Deque, Inbox, Popped, Queue, Ring};
+use crate::platform::{ConstLock, Lock, SpinLock};
 
 /// How many steps a sequence has: enough for several laps of the smallest.
 const STEPS: u32 = 9;
@@ -89,6 +95,171 @@ fn a_deque_is_a_bounded_queue_at_any_capacity() {
     assert_is_plain(1, 1, Deque::<usize, SpinLock, 1>::default);
     assert_is_plain(2, 1, Deque::<usize, SpinLock, 2>::default);
     assert_is_plain(LARGEST, 0, Deque::<usize, SpinLock, LARGEST>::default);
+}
+
+#[test]
+fn an_inbox_is_a_bounded_queue_at_any_capacity() {
+    assert_is_plain(1, 0, Inbox::<usize, SpinLock, 1>::default);
+    assert_is_plain(2, 0, Inbox::<usize, SpinLock, 2>::default);
+    assert_is_plain(3, 0, Inbox::<usize, SpinLock, 3>::default);
+    assert_is_plain(LARGEST, 0, Inbox::<usize, SpinLock, LARGEST>::default);
+}
+
+#[test]
+fn an_inbox_that_has_been_used_is_as_good_as_new() {
+    assert_is_plain(1, 3, Inbox::<usize, SpinLock, 1>::default);
+    assert_is_plain(2, 3, Inbox::<usize, SpinLock, 2>::default);
+    assert_is_plain(3, 3, Inbox::<usize, SpinLock, 3>::default);
+}
+
+/// What has been taken from the stack and what has come in since are two parts of an inbox: `first` and `second` of them, in order.
+#[test]
+fn an_inbox_gives_what_came_in_meanwhile_after_what_was_there() {
+    const ROOM: usize = 6;
+    for first in 1..=ROOM {
+        for taken in 0..=first {
+            for second in 0..=ROOM - first + taken {
+                let inbox = Inbox::<usize, SpinLock, ROOM>::new();
+                let mut plain = VecDeque::new();
+                for value in 0..first {
+                    assert_eq!(inbox.push(value), Ok(()));
+                    plain.push_back(value);
+                }
+                for _ in 0..taken {
+                    assert_eq!(inbox.pop().map(|popped| popped.value), plain.pop_front());
+                }
+                for value in first..first + second {
+                    assert_eq!(inbox.push(value), Ok(()));
+                    plain.push_back(value);
+                }
+                assert_eq!(inbox.len(), plain.len());
+                let full = plain.len() == ROOM;
+                assert_eq!(inbox.push(99).is_err(), full);
+                plain.extend((!full).then_some(99));
+                while let Some(value) = plain.pop_front() {
+                    assert_eq!(inbox.pop().map(|popped| popped.value), Some(value));
+                }
+                assert_eq!((inbox.pop(), inbox.len()), (None, 0));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_inbox_without_room_is_always_full() {
+    let inbox = Inbox::<u8, SpinLock, 0>::new();
+    assert_eq!((inbox.push(1), inbox.pop()), (Err(1), None));
+    assert_eq!((inbox.len(), inbox.capacity()), (0, 0));
+    assert!(inbox.is_empty());
+}
+
+#[test]
+fn an_inbox_that_is_dropped_drops_what_is_in_it() {
+    struct Counted(#[expect(dead_code, reason = "it is there to be dropped")] Rc<()>);
+    // SAFETY: a lie that nobody hears: the inbox stays on this thread.
+    unsafe impl Send for Counted {}
+    // Some of them in order, others as they came in.
+    for taken in 0..=4 {
+        let counted = Rc::new(());
+        let inbox = Inbox::<Counted, SpinLock, 4>::new();
+        for _ in 0..4 {
+            assert!(inbox.push(Counted(Rc::clone(&counted))).is_ok());
+        }
+        for left in (4 - taken..4).rev() {
+            drop(inbox.pop());
+            assert_eq!(Rc::strong_count(&counted), 1 + left);
+        }
+        let mut live = 4 - taken;
+        if taken > 1 {
+            assert!(inbox.push(Counted(Rc::clone(&counted))).is_ok());
+            live += 1;
+        }
+        assert_eq!(Rc::strong_count(&counted), 1 + live);
+        drop(inbox);
+        assert_eq!(Rc::strong_count(&counted), 1);
+    }
+}
+
+#[test]
+fn an_inbox_that_many_push_to_and_pop_from_loses_nothing_and_keeps_each_order() {
+    const PUSHERS: usize = 3;
+    const EACH: usize = 4_000;
+    let inbox = &Inbox::<(usize, usize), SpinLock, 5>::new();
+    let popped = &AtomicUsize::new(0);
+    std::thread::scope(|threads| {
+        for pusher in 0..PUSHERS {
+            threads.spawn(move || {
+                for n in 0..EACH {
+                    while inbox.push((pusher, n)).is_err() {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+        }
+        for _ in 0..2 {
+            threads.spawn(move || {
+                let mut next = [0; PUSHERS];
+                while popped.load(Ordering::SeqCst) < PUSHERS * EACH {
+                    let Some(Popped { value, .. }) = inbox.pop() else {
+                        std::thread::yield_now();
+                        continue;
+                    };
+                    popped.fetch_add(1, Ordering::SeqCst);
+                    let (pusher, n) = value;
+                    assert!(
+                        n >= next[pusher],
+                        "each pusher's values come in their order"
+                    );
+                    next[pusher] = n + 1;
+                }
+            });
+        }
+    });
+    assert_eq!(popped.load(Ordering::SeqCst), PUSHERS * EACH);
+    assert_eq!((inbox.len(), inbox.pop()), (0, None));
+    for n in 0..5 {
+        assert_eq!(inbox.push((9, n)), Ok(()), "all of the room is there");
+    }
+    assert!(inbox.push((9, 5)).is_err());
+}
+
+/// A lock that must not be taken, while somebody says so.
+struct Forbidden(SpinLock);
+
+std::thread_local! {
+    static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
+}
+
+// SAFETY: the lock in it does the work.
+unsafe impl Lock for Forbidden {
+    fn new() -> Self {
+        Self(SpinLock::new())
+    }
+
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
+        assert!(!FORBIDDEN.get(), "the lock is taken");
+        self.0.with(section)
+    }
+}
+
+impl ConstLock for Forbidden {
+    const NEW: Self = Self(SpinLock::new());
+}
+
+#[test]
+fn a_push_to_an_inbox_takes_no_lock() {
+    let inbox = Inbox::<u8, Forbidden, 2>::new();
+    for round in 0..3 {
+        FORBIDDEN.set(true);
+        assert_eq!((inbox.push(round), inbox.push(9)), (Ok(()), Ok(())));
+        assert_eq!(inbox.push(8), Err(8));
+        FORBIDDEN.set(false);
+        let popped = [inbox.pop(), inbox.pop(), inbox.pop()];
+        assert_eq!(
+            popped.map(|popped| popped.map(|p| p.value)),
+            [Some(round), Some(9), None]
+        );
+    }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use core::{fmt, marker::PhantomData};
 
-use super::{StaticPool, slot::InSlot};
+use super::{
+    StaticPool,
+    slot::{Fits, InSlot},
+};
 use crate::{
     executor::{
         call::{AnyValue, Closure, Given},
@@ -60,6 +63,7 @@ where
     where
         F: FnOnce() + Send + 'static,
     {
+        let () = Fits::<F, (), BYTES>::CHECK;
         let call = Closure(f, PhantomData::<AnyValue>);
         let raw = match self.pool.place(call) {
             Ok(raw) => raw,

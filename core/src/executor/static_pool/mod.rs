@@ -28,7 +28,7 @@ pub use pumped::Pumped;
 /// A pool for a `static`: `SLOTS` calls at a time, each in a slot with room for `BYTES`. No allocator, nothing to drop.
 ///
 /// A slot holds one call from its submission until both the pool and the future have let go of it: until the call is over, or cancelled, and
-/// its future is consumed or dropped. `BYTES` is the room for a call, its closure or its function and arguments, and, once that is over, for
+/// its future is consumed by `result`, or dropped; one that was awaited by `&mut` is there until it is dropped. `BYTES` is the room for a call, its closure or its function and arguments, and, once that is over, for
 /// what it returned. Both may be aligned to 8 bytes at most. Whatever does not fit is an error when the program is compiled (`cargo check`
 /// does not see it), which says the sizes. Where all slots are busy, submitting is an error that hands the call back. On 32 bits a slot takes
 /// some 60 bytes besides.
@@ -107,7 +107,8 @@ where
         Self::over(0, Pumped::by(pend))
     }
 
-    /// Runs the call that has waited longest; false if none waits.
+    /// Runs the call that has waited longest; false if none waits. It may be cancelled just before it starts: then nothing ran, and this is
+    /// true all the same.
     pub fn run_one(&'static self) -> bool {
         self.pool().pump()
     }
@@ -170,7 +171,6 @@ impl<P: Platform, const SLOTS: usize, const BYTES: usize, S: Spawner>
 
     /// Puts `call` into a free slot, with one reference for the producer and one for the consumer. The error is the call: all are busy.
     fn place<C: Given>(&'static self, call: C) -> Result<Raw, C> {
-        let () = Fits::<C, C::Output, BYTES>::CHECK;
         match self.slots.iter().find(|slot| slot.claim()) {
             Some(slot) => Ok(slot.fill(call, &self.core)),
             None => Err(call),
@@ -214,6 +214,7 @@ impl<P: Platform, const SLOTS: usize, const BYTES: usize, S: Spawner>
         R: Send + 'static,
         F: FnOnce(A) -> R + Send + 'static,
     {
+        let () = Fits::<(F, A), R, BYTES>::CHECK;
         self.submit_call(Applied(f, args, PhantomData::<AnyValue>))
     }
 
@@ -236,6 +237,7 @@ impl<P: Platform, const SLOTS: usize, const BYTES: usize, S: Spawner>
         E: Send + 'static,
         F: FnOnce(A) -> Result<T, E> + Send + 'static,
     {
+        let () = Fits::<(F, A), Result<T, E>, BYTES>::CHECK;
         self.submit_call(Applied(f, args, PhantomData::<OnlyOk>))
     }
 
@@ -251,6 +253,7 @@ impl<P: Platform, const SLOTS: usize, const BYTES: usize, S: Spawner>
         R: Send + 'static,
         F: FnOnce() -> R + Send + 'static,
     {
+        let () = Fits::<F, R, BYTES>::CHECK;
         self.submit_call(Closure(f, PhantomData::<AnyValue>))
     }
 
@@ -267,6 +270,7 @@ impl<P: Platform, const SLOTS: usize, const BYTES: usize, S: Spawner>
         E: Send + 'static,
         F: FnOnce() -> Result<T, E> + Send + 'static,
     {
+        let () = Fits::<F, Result<T, E>, BYTES>::CHECK;
         self.submit_call(Closure(f, PhantomData::<OnlyOk>))
     }
 

@@ -33,10 +33,17 @@ impl<const BYTES: usize> Call for Largest<BYTES> {
     }
 }
 
-/// Checks, where it is used, that a call and what it returns have room in a slot. The room for an error in place of that is the slot's own.
+/// Checks, where [`CHECK`](Self::CHECK) is used, that a call and what it returns have room in a slot. The room for an error in place of that
+/// is the slot's own.
 pub(super) struct Fits<C, R, const BYTES: usize>(PhantomData<(C, R)>);
 
 impl<C, R, const BYTES: usize> Fits<C, R, BYTES> {
+    const FITS: bool = size_of::<C>() <= BYTES
+        && size_of::<R>() <= BYTES
+        && align_of::<C>() <= ALIGN
+        && align_of::<R>() <= ALIGN;
+
+    /// Used in functions that users call, so that the error shows where they do.
     pub(super) const CHECK: () = {
         if size_of::<C>() > BYTES {
             const_panic::concat_panic!(
@@ -145,14 +152,12 @@ impl<P: Platform, S: Spawner, const SLOTS: usize, const BYTES: usize> Slot<P, S,
         core: &'static Counted<FixedCore<P, S, SLOTS>>,
     ) -> Raw {
         const {
-            assert!(
-                size_of::<Cell<C, InSlot<P, S, SLOTS>>>()
-                    <= size_of::<Cell<Largest<BYTES>, InSlot<P, S, SLOTS>>>()
-            );
-            assert!(
-                align_of::<Cell<C, InSlot<P, S, SLOTS>>>()
-                    <= align_of::<Cell<Largest<BYTES>, InSlot<P, S, SLOTS>>>()
-            );
+            // What does not fit is refused with a better message, by whoever called this.
+            let fits = Fits::<C, C::Output, BYTES>::FITS;
+            let size = size_of::<Cell<C, InSlot<P, S, SLOTS>>>();
+            let align = align_of::<Cell<C, InSlot<P, S, SLOTS>>>();
+            assert!(!fits || size <= size_of::<Cell<Largest<BYTES>, InSlot<P, S, SLOTS>>>());
+            assert!(!fits || align <= align_of::<Cell<Largest<BYTES>, InSlot<P, S, SLOTS>>>());
         };
         let storage = InSlot {
             busy: &self.busy,

@@ -61,8 +61,8 @@ pub fn models() -> Vec<Model> {
             (1, 2),
             interrupts::against_submit,
         ),
-        Model::new("interrupt-another", (1, 2), || interrupts::another(true)),
-        Model::new("interrupt-two-of-which-one-waits", (1, 2), || {
+        Model::new("interrupt-another", (1, 1), || interrupts::another(true)),
+        Model::new("interrupt-two-of-which-one-waits", (1, 1), || {
             interrupts::another(false)
         }),
         Model::new("interrupt-against-shutdown", (1, 2), || {

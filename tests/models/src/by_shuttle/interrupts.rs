@@ -29,7 +29,7 @@ fn fixed(workers: usize) -> (&'static Fixed, Arc<Record>) {
     (pool, record)
 }
 
-/// The pool is shut down, and everybody who submits is gone: nothing is left in its slots but what was taken back from the closed queue.
+/// Everybody who submits is gone: ends the pool, if it has not ended, and passes what was taken back from its queue; then all slots are free.
 fn check_free(pool: &'static Fixed) {
     pool.shutdown(true, true).expect("this is no worker");
     assert_eq!(pool.free_slots(), SLOTS, "a slot is busy");
@@ -38,6 +38,7 @@ fn check_free(pool: &'static Fixed) {
 
 /// Two handlers, a call that waits for another call and then for the first handler's, and one that may be cancelled: whatever was taken in
 /// is run.
+// contract: D2 K2
 pub fn submit() {
     let (pool, _) = fixed(2);
     let handlers = [(), ()].map(|()| {
@@ -84,6 +85,7 @@ pub fn submit() {
 }
 
 /// Two handlers, while the pool is shut down in some form: a call comes back, runs, or is cancelled if that may be.
+// contract: D2 X1 X3
 pub fn against_shutdown() {
     let (pool, record) = fixed(any_of(2) + 1);
     let (_, wait, cancel) = FORMS[any_of(4)];

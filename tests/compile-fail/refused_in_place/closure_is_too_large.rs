@@ -1,0 +1,11 @@
+//! A call must have room in a slot.
+
+use concurrent_futures::StdPlatform;
+use concurrent_futures_core::executor::StaticPool;
+
+static POOL: StaticPool<StdPlatform, 4, 32> = StaticPool::new();
+
+fn main() {
+    let large = [1_u8; 33];
+    let _ = POOL.spawn(move || large.len());
+}
