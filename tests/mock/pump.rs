@@ -296,3 +296,25 @@ fn in_a_callback_the_outcome_is_there_to_look_at_and_not_yet_to_take() {
     let call = shared.lock().unwrap().take().unwrap();
     assert_eq!(call.result().unwrap(), 7);
 }
+
+/// Callers that run calls of a pool without workers are counted in a few bits, which they must not leave.
+// contract: D3
+#[test]
+fn a_pool_that_is_pumped_inside_of_its_own_calls_stays_open() {
+    fn deeper(pump: &'static Pump, depth: usize) {
+        if depth > 0 {
+            drop(pump.spawn(move || deeper(pump, depth - 1)).unwrap());
+            pump.run_one();
+        }
+    }
+    // More than can be counted on 32 bits.
+    let nested = || {
+        let pump: &'static Pump = Box::leak(Box::new(pump()));
+        deeper(pump, 1_200);
+        assert!(pump.spawn(|| ()).is_ok(), "it is open");
+        assert_eq!(pump.run_until_idle(), 1);
+        assert_eq!(pump.stats().workers, 0);
+    };
+    let thread = std::thread::Builder::new().stack_size(256 << 20);
+    thread.spawn(nested).unwrap().join().unwrap();
+}

@@ -20,4 +20,5 @@ mod reference;
 mod regressions;
 mod resources;
 mod schedules;
+mod static_pools;
 mod time;

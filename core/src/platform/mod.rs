@@ -10,6 +10,8 @@ mod lock;
 mod parker;
 mod spawner;
 mod spin;
+#[cfg(target_has_atomic = "ptr")]
+mod spin_lock;
 mod ticks;
 
 pub(crate) use current::Owner;
@@ -18,12 +20,14 @@ pub(crate) use current::WorkerId;
 pub use current::{Current, WorkerContext};
 pub(crate) use erased::{Erased, Runtime, locked};
 pub(crate) use lock::Locked;
-pub use lock::{ConstLock, CriticalLock, InterruptMask, Lock, MaskedSpinLock, SpinLock};
+pub use lock::{ConstLock, CriticalLock, Lock};
 pub(crate) use parker::Deadline;
 pub use parker::{Clock, NoClock, Parker, Time, Unparker};
 pub(crate) use spawner::EntryActions;
 pub use spawner::{Entry, SpawnError, Spawner};
 pub(crate) use spin::spin;
+#[cfg(target_has_atomic = "ptr")]
+pub use spin_lock::{InterruptMask, MaskedSpinLock, SpinLock};
 pub use ticks::Ticks;
 
 use crate::{future::PanicPayload, sync::AbortOnUnwind};

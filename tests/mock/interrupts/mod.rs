@@ -28,6 +28,7 @@ struct Book {
     /// What handlers got back.
     full: Vec<Box<dyn FnOnce()>>,
     shut_down: Vec<Box<dyn FnOnce()>>,
+    no_worker: Vec<Box<dyn FnOnce()>>,
     /// The numbers of those that ran, in their order.
     ran: Vec<usize>,
     /// The numbers of those whose captures were dropped.
@@ -79,6 +80,7 @@ fn submit<const SLOTS: usize, S: Spawner>(pool: &'static Pool<SLOTS, S>, number:
         // Kept, because who drops it drops it here.
         Err(SubmitError::Full(back)) => book.full.push(Box::new(back.into_inner())),
         Err(SubmitError::ShutDown(back)) => book.shut_down.push(Box::new(back.into_inner())),
+        Err(SubmitError::NoWorker(back)) => book.no_worker.push(Box::new(back.into_inner())),
         Err(other) => panic!("{other:?}"),
     });
 }
@@ -162,6 +164,7 @@ fn assert_ran(own: &[usize], cancelled: &[usize]) {
             .full
             .drain(..)
             .chain(book.shut_down.drain(..))
+            .chain(book.no_worker.drain(..))
             .collect();
         let taken = book
             .accepted

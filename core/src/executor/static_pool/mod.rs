@@ -28,7 +28,8 @@ pub use pumped::Pumped;
 /// A pool for a `static`: `SLOTS` calls at a time, each in a slot with room for `BYTES`. No allocator, nothing to drop.
 ///
 /// A slot holds one call from its submission until both the pool and the future have let go of it: until the call is over, or cancelled, and
-/// its future is consumed by `result`, or dropped; one that was awaited by `&mut` is there until it is dropped. `BYTES` is the room for a call, its closure or its function and arguments, and, once that is over, for
+/// its future is consumed by `result`, or dropped; one that was awaited by `&mut` is there until it is dropped. (Whoever is woken for an outcome
+/// finds the slot free once he has consumed it; whoever looks earlier may be a moment faster than the worker, on another core.) `BYTES` is the room for a call, its closure or its function and arguments, and, once that is over, for
 /// what it returned. Both may be aligned to 8 bytes at most. Whatever does not fit is an error when the program is compiled (`cargo check`
 /// does not see it), which says the sizes. Where all slots are busy, submitting is an error that hands the call back. On 32 bits a slot takes
 /// some 60 bytes besides.
