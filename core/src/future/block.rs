@@ -104,7 +104,7 @@ impl<'a> Registered<'a> {
             }
             listed.is_ok()
         })
-        .then_some(Self { raw, node })
+        .then(|| Self { raw, node })
     }
 }
 

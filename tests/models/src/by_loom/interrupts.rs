@@ -1,116 +1,27 @@
 //! Calls that come from interrupt handlers: from threads that take no lock, start nobody and wait for nobody.
 
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    task::{Wake, Waker},
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use concurrent_futures_core::{
     executor::{Handle, Pool},
     future::{SubmitError, promise},
-    platform::{Current, InterruptUnpark, Parker, Platform, Stripe, Time, Unparker, WorkerContext},
     queue::{Inbox, Policy},
     scheduler::{Backend, Config, model::Sleepers},
     task::Task,
 };
 use loom::{sync::Notify, thread};
 
-use super::platform::{Late, Model, ModelLock, ModelSpawner};
-
-/// Loom's threads with tokens that outlast everything but `park`, as a handler's must: those of loom's own `park` are lost when their
-/// thread waits for a lock.
-pub struct Interrupted;
-
-/// The token of a thread, and its number.
-pub struct Token(Arc<Notify>, usize);
-
-/// Unparks a thread when woken.
-struct WakeToken(Arc<Notify>);
-
-impl Wake for WakeToken {
-    fn wake(self: Arc<Self>) {
-        self.0.notify();
-    }
-}
-
-impl Parker for Token {
-    fn unparker(&self) -> Unparker {
-        Unparker::new(Waker::from(Arc::new(WakeToken(self.0.clone()))))
-    }
-
-    fn id(&self) -> usize {
-        self.1
-    }
-
-    fn park(&self) {
-        self.0.wait();
-    }
-
-    fn park_until(&self, _: Time) {
-        thread::yield_now();
-    }
-}
-
-loom::lazy_static! {
-    /// All tokens, by number. Not loom's lock: nothing is to be explored here, and no thread is switched inside.
-    static ref TOKENS: Mutex<Vec<Arc<Notify>>> = Mutex::default();
-}
-
-loom::thread_local! {
-    static TOKEN: Token = {
-        let token = Arc::new(Notify::new());
-        let mut tokens = TOKENS.lock().expect("nothing panics inside");
-        tokens.push(token.clone());
-        Token(token, tokens.len() - 1)
-    };
-}
-
-// SAFETY: all but the parker is that of the other platform.
-unsafe impl Platform for Interrupted {
-    type Parker = Token;
-    type Lock = ModelLock;
-    type Clock = Late;
-
-    fn with_parker<R>(wait: impl FnOnce(&Token) -> R) -> R {
-        TOKEN.with(wait)
-    }
-
-    fn stripe(stripe: Stripe, address: usize) -> &'static ModelLock {
-        Model::stripe(stripe, address)
-    }
-
-    fn current() -> Current {
-        Model::current()
-    }
-
-    fn enter<R>(context: &WorkerContext, life: impl FnOnce() -> R) -> R {
-        Model::enter(context, life)
-    }
-}
-
-// SAFETY: the lock is held for a moment, while no thread is switched.
-unsafe impl InterruptUnpark for Interrupted {
-    fn unpark(id: usize) {
-        let token = TOKENS
-            .lock()
-            .expect("nothing panics inside")
-            .get(id)
-            .cloned();
-        if let Some(token) = token {
-            token.notify();
-        }
-    }
-}
+use super::platform::{Model, ModelLock, ModelSpawner};
 
 /// The parts of a pool that handlers submit to.
 pub struct InboxBackend;
 
 // SAFETY: the pools have workers of their own.
 unsafe impl Backend for InboxBackend {
-    type Platform = Interrupted;
+    type Platform = Model;
     type Queue = Inbox<Task, ModelLock, 2>;
     type Spawner = ModelSpawner;
     type Initializer = ();
@@ -134,7 +45,7 @@ fn pool(spawner: ModelSpawner) -> Pool<InboxBackend> {
 /// A handler's call, while the worker goes to sleep: it is run without anybody else's help.
 pub fn idle() {
     let pool = pool(ModelSpawner::new());
-    let (ran, future) = promise::<Interrupted, ()>();
+    let (ran, future) = promise::<Model, ()>();
     let posted = pool.post_detached(move || assert!(ran.set(()).is_ok()));
     assert!(posted.is_ok());
     future.result().expect("it runs");
@@ -151,7 +62,7 @@ pub fn against_submit() {
 }
 
 /// What is left of a pool without calls.
-type Workers = Sleepers<Interrupted, Value, 2>;
+type Workers = Sleepers<Model, Value, 2>;
 
 /// What it has for calls.
 #[derive(Clone, Copy)]

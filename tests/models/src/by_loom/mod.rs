@@ -100,7 +100,7 @@ pub const REMOVALS: &[Removal] = &[
     (Essential::ChainWake, "chain-wake", "idle-chain", &["deadlock"]),
     (Essential::WakerAccounting, "waker-accounting", "growth", &["more workers than allowed"]),
     (Essential::GrowthLooksAgain, "growth-looks-again", "growth-refused", &["deadlock"]),
-    (Essential::UnfusedCompletion, "unfused-completion", "completion-against-waiter", &["Causality violation", "concurrent"]),
+    (Essential::UnfusedCompletion, "unfused-completion", "call: run, look, take", &["Causality violation", "concurrent"]),
     (Essential::TakerWaits, "taker-waits", "two-step-completion", &["Causality violation", "concurrent", "the outcome was taken before its callback ran"]),
     (Essential::ProducerSecondLook, "producer-second-look", "blocked-producer", &["deadlock"]),
     (Essential::ProducerPassesOn, "producer-passes-on", "blocked-producers-timeout", &["deadlock"]),

@@ -11,7 +11,7 @@ use std::{
     future::Future as _,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -21,7 +21,7 @@ use concurrent_futures_core::{
 };
 use loom::thread;
 
-use super::platform::{Model as Platform, WakeThread};
+use super::platform::{Model as Platform, park, waker};
 use crate::{
     counts::{Answer, Counts, Value},
     harness::Model,
@@ -235,13 +235,13 @@ fn with_future(
             told(worker.live(|| future.result()))
         }
         Await | AwaitBriefly => {
-            let waker = Waker::from(Arc::new(WakeThread(thread::current())));
+            let waker = waker();
             let mut context = Context::from_waker(&waker);
             loop {
                 match Pin::new(&mut future).poll(&mut context) {
                     Poll::Ready(outcome) => return told(outcome),
                     Poll::Pending if role == AwaitBriefly => return Found::Nothing,
-                    Poll::Pending => thread::park(),
+                    Poll::Pending => park(),
                 }
             }
         }

@@ -12,14 +12,14 @@ use std::{
 use concurrent_futures_core::{
     executor::Pool,
     platform::{
-        Clock, Current, Entry, Lock, Parker, Platform, SpawnError, Spawner, Stripe, Time, Unparker,
-        WorkerContext,
+        Clock, Current, Entry, InterruptUnpark, Lock, Parker, Platform, SpawnError, Spawner,
+        Stripe, Time, Unparker, WorkerContext,
     },
     queue::{Policy, Ring},
     scheduler::{Backend, Config},
     task::Task,
 };
-use loom::thread;
+use loom::{sync::Notify, thread};
 
 /// Threads as loom explores them.
 pub struct Model;
@@ -39,29 +39,72 @@ unsafe impl Lock for ModelLock {
     }
 }
 
-/// The token of a loom thread.
-pub struct ModelParker;
+/// The token of a thread, and its number. Not loom's own, which is lost when its thread waits for a lock, and which wakes a thread that
+/// waits for another to end.
+pub struct Token(Arc<Notify>, usize);
 
 /// Unparks a thread when woken.
-pub struct WakeThread(pub thread::Thread);
+struct WakeToken(Arc<Notify>);
 
-impl Wake for WakeThread {
+impl Wake for WakeToken {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.0.notify();
     }
 }
 
-impl Parker for ModelParker {
+/// What unparks the calling thread.
+pub fn waker() -> Waker {
+    TOKEN.with(|token| Waker::from(Arc::new(WakeToken(token.0.clone()))))
+}
+
+/// Parks the calling thread.
+pub fn park() {
+    TOKEN.with(Parker::park);
+}
+
+impl Parker for Token {
     fn unparker(&self) -> Unparker {
-        Unparker::new(Waker::from(Arc::new(WakeThread(thread::current()))))
+        Unparker::new(waker())
+    }
+
+    fn id(&self) -> usize {
+        self.1
     }
 
     fn park(&self) {
-        thread::park();
+        self.0.wait();
     }
 
     fn park_until(&self, _: Time) {
         thread::yield_now();
+    }
+}
+
+loom::lazy_static! {
+    /// All tokens, by number. Not loom's lock: nothing is to be explored here, and no thread is switched inside.
+    static ref TOKENS: Mutex<Vec<Arc<Notify>>> = Mutex::default();
+}
+
+loom::thread_local! {
+    static TOKEN: Token = {
+        let token = Arc::new(Notify::new());
+        let mut tokens = TOKENS.lock().expect("nothing panics inside");
+        tokens.push(token.clone());
+        Token(token, tokens.len() - 1)
+    };
+}
+
+// SAFETY: the lock is held for a moment, while no thread is switched; each token has its number.
+unsafe impl InterruptUnpark for Model {
+    fn unpark(id: usize) {
+        let token = TOKENS
+            .lock()
+            .expect("nothing panics inside")
+            .get(id)
+            .cloned();
+        if let Some(token) = token {
+            token.notify();
+        }
     }
 }
 
@@ -85,12 +128,12 @@ loom::thread_local! {
 
 // SAFETY: there is one lock for each kind of stripe; `CURRENT` is this thread's, set inside `enter` and restored after.
 unsafe impl Platform for Model {
-    type Parker = ModelParker;
+    type Parker = Token;
     type Lock = ModelLock;
     type Clock = Late;
 
-    fn with_parker<R>(wait: impl FnOnce(&ModelParker) -> R) -> R {
-        wait(&ModelParker)
+    fn with_parker<R>(wait: impl FnOnce(&Token) -> R) -> R {
+        TOKEN.with(wait)
     }
 
     fn stripe(stripe: Stripe, _: usize) -> &'static ModelLock {
