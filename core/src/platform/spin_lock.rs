@@ -52,7 +52,8 @@ pub unsafe trait InterruptMask: Send + Sync + 'static {
 
 /// For several cores without an operating system: masks this core's interrupts, then spins until the other core is done.
 ///
-/// A handler never finds it held by the thread that it interrupts. It still spins, so nothing that a handler may call needs it.
+/// A handler never finds it held by the thread that it interrupts. It still spins, so
+/// [`InterruptSide`](crate::executor::InterruptSide) does without.
 ///
 /// ```
 /// use concurrent_futures_core::platform::{InterruptMask, Lock, MaskedSpinLock};

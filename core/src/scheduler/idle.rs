@@ -210,7 +210,8 @@ impl<P: Platform> Idle<P> {
         before.searching() == 1
     }
 
-    /// A caller that runs a call of a pool without workers counts as one for as long. False if there are as many as can be counted.
+    /// A caller that runs a call of a pool without workers counts as one for as long. False if there are as many as can be counted:
+    /// then a shutdown does not wait for this one.
     pub(crate) fn enter(&self) -> bool {
         self.sleepers.with(|_| {
             let may = self.census().total() < MOST_WORKERS;

@@ -54,7 +54,8 @@ where
     /// The number of steps is bounded, by `SLOTS` and by what others submit at the same time; no lock is taken, no code of the user's is
     /// called or dropped, but a [pender](StaticPool::with_pender). (Without compare-and-swap each step is a critical section, which the
     /// program's implementation of those makes as it likes.) A sleeping worker is woken; none is started: see [`start`](StaticPool::start).
-    /// If those that there are are all busy, the call waits for one of them, even if there may be more.
+    /// If those that there are are all busy, the call waits for one of them, even if there may be more. If the only one is just being started,
+    /// and the platform refuses it, whoever starts it drops the call.
     ///
     /// # Errors
     /// [`SubmitError`] with the closure, if all slots are busy, the pool is shut down, or no worker was started yet. Whoever drops it drops
@@ -63,7 +64,7 @@ where
     where
         F: FnOnce() + Send + 'static,
     {
-        let () = Fits::<F, (), BYTES>::CHECK;
+        let () = Fits::<Closure<F, AnyValue>, (), BYTES>::CHECK;
         let call = Closure(f, PhantomData::<AnyValue>);
         let raw = match self.pool.place(call) {
             Ok(raw) => raw,

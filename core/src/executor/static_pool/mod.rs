@@ -28,8 +28,8 @@ pub use pumped::Pumped;
 /// A pool for a `static`: `SLOTS` calls at a time, each in a slot with room for `BYTES`. No allocator, nothing to drop.
 ///
 /// A slot holds one call from its submission until both the pool and the future have let go of it: until the call is over, or cancelled, and
-/// its future is consumed by `result`, or dropped; one that was awaited by `&mut` is there until it is dropped. (Whoever is woken for an outcome
-/// finds the slot free once he has consumed it; whoever looks earlier may be a moment faster than the worker, on another core.) `BYTES` is the room for a call, its closure or its function and arguments, and, once that is over, for
+/// its future is consumed by `result`, or dropped; one that was awaited by `&mut` is there until it is dropped. (Who is told last of an outcome
+/// finds the slot free once he has consumed it; others may be a moment faster than the worker.) `BYTES` is the room for a call, its closure or its function and arguments, and, once that is over, for
 /// what it returned. Both may be aligned to 8 bytes at most. Whatever does not fit is an error when the program is compiled (`cargo check`
 /// does not see it), which says the sizes. Where all slots are busy, submitting is an error that hands the call back. On 32 bits a slot takes
 /// some 60 bytes besides.
@@ -114,7 +114,7 @@ where
         self.pool().pump()
     }
 
-    /// Runs calls until none waits; says how many ran.
+    /// Runs calls until none waits; says how many, those included that were cancelled just before they started.
     pub fn run_until_idle(&'static self) -> usize {
         let mut ran = 0;
         while self.run_one() {
@@ -215,7 +215,7 @@ impl<P: Platform, const SLOTS: usize, const BYTES: usize, S: Spawner>
         R: Send + 'static,
         F: FnOnce(A) -> R + Send + 'static,
     {
-        let () = Fits::<(F, A), R, BYTES>::CHECK;
+        let () = Fits::<Applied<F, A, AnyValue>, R, BYTES>::CHECK;
         self.submit_call(Applied(f, args, PhantomData::<AnyValue>))
     }
 
@@ -238,7 +238,7 @@ impl<P: Platform, const SLOTS: usize, const BYTES: usize, S: Spawner>
         E: Send + 'static,
         F: FnOnce(A) -> Result<T, E> + Send + 'static,
     {
-        let () = Fits::<(F, A), Result<T, E>, BYTES>::CHECK;
+        let () = Fits::<Applied<F, A, OnlyOk>, Result<T, E>, BYTES>::CHECK;
         self.submit_call(Applied(f, args, PhantomData::<OnlyOk>))
     }
 
@@ -254,7 +254,7 @@ impl<P: Platform, const SLOTS: usize, const BYTES: usize, S: Spawner>
         R: Send + 'static,
         F: FnOnce() -> R + Send + 'static,
     {
-        let () = Fits::<F, R, BYTES>::CHECK;
+        let () = Fits::<Closure<F, AnyValue>, R, BYTES>::CHECK;
         self.submit_call(Closure(f, PhantomData::<AnyValue>))
     }
 
@@ -271,7 +271,7 @@ impl<P: Platform, const SLOTS: usize, const BYTES: usize, S: Spawner>
         E: Send + 'static,
         F: FnOnce() -> Result<T, E> + Send + 'static,
     {
-        let () = Fits::<F, Result<T, E>, BYTES>::CHECK;
+        let () = Fits::<Closure<F, OnlyOk>, Result<T, E>, BYTES>::CHECK;
         self.submit_call(Closure(f, PhantomData::<OnlyOk>))
     }
 

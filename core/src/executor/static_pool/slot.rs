@@ -152,7 +152,7 @@ impl<P: Platform, S: Spawner, const SLOTS: usize, const BYTES: usize> Slot<P, S,
         core: &'static Counted<FixedCore<P, S, SLOTS>>,
     ) -> Raw {
         const {
-            // What does not fit is refused with a better message, by whoever called this.
+            // What does not fit is refused with a better message, by whoever called this: `CHECK` of the same type.
             let fits = Fits::<C, C::Output, BYTES>::FITS;
             let size = size_of::<Cell<C, InSlot<P, S, SLOTS>>>();
             let align = align_of::<Cell<C, InSlot<P, S, SLOTS>>>();

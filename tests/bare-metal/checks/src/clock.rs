@@ -9,6 +9,9 @@ use concurrent_futures_core::{
 
 use crate::{Board, Check, Verdict, checks, expect, promises::pair};
 
+/// Shorter than the way round of any counter; the machine's time may be the host's, which may be busy.
+pub(crate) const A_WHILE: Duration = Duration::from_secs(1);
+
 pub(crate) fn all<B: Board>() -> &'static [Check] {
     checks![
         "R1" "time goes on when its counter wraps, also for who waits then" wraps::<B>;
@@ -18,8 +21,6 @@ pub(crate) fn all<B: Board>() -> &'static [Check] {
 fn wraps<B: Board>() -> Verdict {
     static SLOT: Slot<u32> = Slot::new();
     const LIMIT: Duration = Duration::from_millis(2);
-    /// Shorter than the way round of any counter; the machine's time may be the host's, which may be busy.
-    const A_WHILE: Duration = Duration::from_secs(1);
     let (_promise, mut future) = pair::<B::Platform, _>(&SLOT)?;
     let now = || <B::Platform as Platform>::Clock::now().ok_or("no clock");
     let first = B::ticks();

@@ -23,7 +23,7 @@ pub(crate) fn all<B: Board>() -> &'static [Check] {
         "D2" "of a thread and a handler that want the last slot one gets it" last_slot::<B>;
         "D2" "a handler submits while calls are run, at whichever instruction it comes" during_run::<B>;
         "D2 K2" "a handler submits while a call is cancelled, at whichever instruction it comes" during_cancel::<B>;
-        "D2 D3" "a wait on an empty pool ends with what a call from a handler brings" wakes::<B>;
+        "D2 D3" "a loop that runs calls and sleeps in between gets what a call from a handler brings" wakes::<B>;
         "D2" "the pender is told of each submission, also of a handler's" pender::<B>;
     ]
 }

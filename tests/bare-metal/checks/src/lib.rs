@@ -48,7 +48,7 @@ pub trait Board: 'static {
     fn interrupt(handler: &mut Handler<'_>);
 
     /// Calls `handler` once, from the interrupt handler of a timer of the calling core, `cycles` from now: wherever the program is
-    /// then. A cycle is at most an instruction long. Until then the time may stand still.
+    /// then. Where the emulator counts instructions a cycle is at most one long, and until then the time may stand still.
     fn alarm(cycles: u32, handler: fn());
 
     /// The counter that the clock is made of. It wraps soon after the start.

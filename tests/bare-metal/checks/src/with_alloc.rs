@@ -22,7 +22,7 @@ pub(crate) fn all<B: Board>() -> &'static [Check] {
         "D3 X2" "a pool on the heap runs calls for who waits, and the rest when it is dropped" pump::<B>;
         "S1" "the inline executor runs calls where they are submitted" inline::<B>;
         "C1 C2" "callbacks are called once, in order; after the end at once" callbacks::<B>;
-        "C5 F5" "a promise whose future has callbacks, and is dropped in a handler" promise_in_handler::<B>;
+        "C2 F5" "a callback that comes after a handler has dropped the promise is called where it is added" promise_in_handler::<B>;
         "M1 M2" "map gives its results in order, and calls run for who asks" map::<B>;
         "M5" "dropping a map cancels what has not started" map_dropped::<B>;
         "W1 W2" "wait splits futures of several executors" waits::<B>;

@@ -52,9 +52,10 @@ fn main() -> ! {
 }
 
 /// The interrupts of this device, none of which is used: what a device crate brings.
+// SAFETY: the place of the table, where the hardware looks, and its name are those that cortex-m-rt asks for; the elements have its shape.
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
-static __INTERRUPTS: [Option<fn()>; 43] = [None; 43];
+static __INTERRUPTS: [Option<unsafe extern "C" fn()>; 43] = [None; 43];
 
 fn filtered((before, sample): (u32, u32)) -> u32 {
     before - before / 8 + sample / 8

@@ -22,8 +22,8 @@ fn nothing_is_left() -> Verdict {
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    // SAFETY: once, before anything is allocated; RAM has 4 MiB, of which the program uses less than two, and the stack, from
-    // its end downwards, less than one.
+    // SAFETY: once, before anything is allocated; the machine has 4 MiB, of which `memory.x` gives the first two to the program and its
+    // stack.
     unsafe { HEAP.init(0x2020_0000, 0x0010_0000) };
     cortex_m_support::main(25_000_000, OWN)
 }
