@@ -28,11 +28,13 @@ pub use pumped::Pumped;
 /// A pool for a `static`: `SLOTS` calls at a time, each in a slot with room for `BYTES`. No allocator, nothing to drop.
 ///
 /// A slot holds one call from its submission until both the pool and the future have let go of it: until the call is over, or cancelled, and
-/// its future is consumed by `result`, or dropped; one that was awaited by `&mut` is there until it is dropped. (Who is told last of an outcome
-/// finds the slot free once he has consumed it; others may be a moment faster than the worker.) `BYTES` is the room for a call, its closure or its function and arguments, and, once that is over, for
-/// what it returned. Both may be aligned to 8 bytes at most. Whatever does not fit is an error when the program is compiled (`cargo check`
-/// does not see it), which says the sizes. Where all slots are busy, submitting is an error that hands the call back. On 32 bits a slot takes
-/// some 60 bytes besides.
+/// its future is consumed by `result`, or dropped; one that was awaited by `&mut` is there until it is dropped. (Who is told last of an
+/// outcome finds the slot free once he has consumed it; others may be a moment faster than the worker.) Where all slots are busy, submitting is
+/// an error that hands the call back.
+///
+/// `BYTES` is the room for a call, its closure or its function and arguments, and, once that is over, for what it returned. Both may be
+/// aligned to 8 bytes at most. Whatever does not fit is an error when the program is compiled (`cargo check` does not see it), which says
+/// the sizes. On 32 bits a slot takes some 60 bytes besides.
 ///
 /// Whoever waits for a call, or asks, runs the calls, if the pool is [`Pumped`]; with another [`Spawner`] workers do, the first of which is
 /// started by the first submission, or by [`start`](Self::start).
