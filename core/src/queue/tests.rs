@@ -319,3 +319,44 @@ fn a_ring_shows_its_capacity_and_not_its_values() {
     ring.push("a secret").unwrap();
     assert_eq!(format!("{ring:?}"), "Ring { capacity: 3, .. }");
 }
+
+/// Runs what the test has left for the moment after a section, once.
+struct Nosy(SpinLock);
+
+std::thread_local! {
+    static AFTER: Cell<Option<fn()>> = const { Cell::new(None) };
+}
+
+// SAFETY: the section runs inside the other lock.
+unsafe impl Lock for Nosy {
+    fn new() -> Self {
+        Self(SpinLock::new())
+    }
+
+    fn with<R>(&self, section: impl FnOnce() -> R) -> R {
+        let result = self.0.with(section);
+        if let Some(after) = AFTER.take() {
+            after();
+        }
+        result
+    }
+}
+
+impl ConstLock for Nosy {
+    const NEW: Self = Self(SpinLock::new());
+}
+
+/// The room was made after the lock: a producer that listed itself in between found none, and was not reported either.
+// contract: S3
+#[test]
+fn an_inbox_has_room_as_soon_as_a_pop_no_longer_reports_who_waits() {
+    static QUEUE: Inbox<u8, Nosy, 1> = Inbox::new();
+    assert_eq!(QUEUE.push(1), Ok(()));
+    AFTER.set(Some(|| {
+        QUEUE.set_waiting(true);
+        assert_eq!(QUEUE.push(2), Ok(()), "the second look finds the room");
+    }));
+    let popped = QUEUE.pop().unwrap();
+    assert_eq!((popped.value, popped.waiting), (1, false));
+    assert_eq!(QUEUE.pop().map(|popped| popped.value), Some(2));
+}
